@@ -1,0 +1,54 @@
+# Everything here sets itself up in .venv; a machine needs only Python >= 3.11 with venv, and make.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+LOCK_FLAGS := --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--strip-extras --all-extras --allow-unsafe
+
+.PHONY: help run test check demo bench lock clean .venv
+
+help:  ## list the targets
+	@grep -hE '^[.a-z]+:.*##' Makefile | sed -E 's/^([.a-z]+):.*## */  make \1\t/' | expand -t 16
+
+.venv: $(STAMP)  ## make .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: jwturn needs Python 3.11 or later, and none was found on PATH" >&2; \
+		echo "hint:  apt-get install python3.11 python3.11-venv, or: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: $(PYTHON) is not Python 3.11 or later" >&2; \
+		echo "hint:  make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "error: $(PYTHON) cannot make a virtual environment" >&2; \
+		echo "hint:  apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -c 'import ssl, pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP)  ## start the signing service on 127.0.0.1:8470, state in .jwturn
+	@exec $(BIN)/jwturn serve --init
+
+test: check  ## check, then every test
+	$(BIN)/pytest -n 2 --ignore=tests/tidy
+
+check: $(STAMP)  ## ruff, mypy, import-linter, tests/tidy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q tests/tidy
+
+demo: $(STAMP)  ## live turns watched by independent verifiers
+	@$(BIN)/jwturn demo
+
+bench: $(STAMP)  ## sign and verify against the raw primitive
+	@$(BIN)/python -m bench
+
+lock: $(STAMP)  ## pin the newest versions that pyproject.toml allows
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(LOCK_FLAGS) --upgrade -o requirements.lock pyproject.toml
+
+clean:  ## remove .venv, caches and build output; keys in .jwturn stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,62 @@
+"""What a verifier accepts of one issuer: said once and handed to every check (SECURITY.md 3, 6)."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Final
+
+from jwturn.core.errors import BadInput
+from jwturn.core.jwk import ALGS
+from jwturn.core.jws import media_type
+
+
+class AnyAudience(Enum):
+    """The type of ANY."""
+
+    ANY = "any"
+
+
+ANY: Final = AnyAudience.ANY
+"""Said aloud where tokens for any audience are accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a verifier accepts of one issuer.
+
+    `typ` holds the header types accepted, compared without `application/` and case; None in it is an absent
+    typ. `algorithms` narrows the algorithms (None: those of the keys). `kid_when_absent` names the one key
+    for tokens without kid, for migrations. Raises BadInput `rules_malformed`.
+    """
+
+    issuer: str
+    audience: frozenset[str] | AnyAudience
+    leeway: timedelta = timedelta(seconds=60)
+    token_ttl_max: timedelta = timedelta(hours=24)
+    typ: frozenset[str | None] = frozenset({"jwt", "at+jwt", None})
+    algorithms: frozenset[str] | None = None
+    kid_when_absent: str | None = None
+    leeway_seconds: float = field(init=False, repr=False, compare=False)
+    ttl_seconds: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for wrong, words in (
+            (not isinstance(self.issuer, str) or not self.issuer, "the issuer is empty or not a string"),
+            (not _is_audience(self.audience), "audience must be a frozenset of names, or ANY said aloud"),
+            (self.leeway < timedelta(), "the leeway is negative"),
+            (self.token_ttl_max <= timedelta(), "token_ttl_max is not above zero"),
+            (not self.typ, "no typ is accepted"),
+            (not ALGS.keys() >= (self.algorithms or set()), "algorithms has an unknown name"),
+        ):
+            if wrong:
+                raise BadInput(f"these rules were refused: {words}", code="rules_malformed", hint="correct them")
+        typ = frozenset(name if name is None else media_type(name) for name in self.typ)
+        object.__setattr__(self, "typ", typ)
+        object.__setattr__(self, "leeway_seconds", self.leeway.total_seconds())
+        object.__setattr__(self, "ttl_seconds", self.token_ttl_max.total_seconds())
+
+
+def _is_audience(audience: object) -> bool:
+    if audience is ANY:
+        return True
+    return isinstance(audience, frozenset) and bool(audience) and all(isinstance(a, str) for a in audience)

@@ -1,0 +1,109 @@
+"""JSON as SECURITY.md section 4 wants it: one reading or none (RFC 8259, I-JSON RFC 7493).
+
+Two parsers that read the same bytes differently are a way past a check, so what is ambiguous is refused:
+duplicate members at any level, other encodings than UTF-8, numbers that do not fit. msgspec refuses
+everything in this list but duplicates, depth and long integers. Those are first decided cheaply: a text
+with few brackets is not deep, and a text that is byte for byte what the parsed value is written as names no
+member twice. Only what that leaves open (spaces, escapes) goes through the slower second reading.
+"""
+
+import json
+import re
+from typing import Final, NoReturn
+
+import msgspec
+
+from jwturn.core.errors import BadInput
+
+DEPTH_MAX: Final = 16
+DIGITS_MAX: Final = 20
+
+CODES: Final = {
+    "json_encoding": "the text is not UTF-8, or begins with a byte order mark",
+    "json_malformed": "the text is not JSON (RFC 8259); NaN and Infinity are not JSON",
+    "json_number": f"a number is out of range, or an integer has more than {DIGITS_MAX} digits",
+    "json_depth": "arrays and objects are nested too deep",
+    "json_duplicate": "an object names a member twice",
+}
+
+_BOMS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+_decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
+_fits_64_bits: Final = msgspec.msgpack.Encoder().encode
+
+
+def loads(data: bytes, *, depth: int = DEPTH_MAX) -> object:
+    """The value of a JSON text; raises BadInput with one of CODES (SECURITY.md 4)."""
+    if data.count(b"[") + data.count(b"{") > depth and _deeper_than(data, depth):
+        raise _refused("json_depth")
+    try:
+        value: object = _decode(data)
+    except UnicodeDecodeError as error:
+        raise _refused("json_encoding") from error
+    except msgspec.ValidationError as error:
+        raise _refused("json_number") from error
+    except msgspec.DecodeError as error:
+        raise _refused("json_encoding" if data.startswith(_BOMS) else "json_malformed") from error
+    except (ValueError, OverflowError) as error:
+        raise _refused("json_number") from error
+    except RecursionError as error:
+        raise _refused("json_depth") from error
+    if not _plainly_unambiguous(value, data):
+        _read_again(data)
+    return value
+
+
+def _plainly_unambiguous(value: object, data: bytes) -> bool:
+    """Whether the cheap checks suffice: written again it is the same text, and every integer has 64 bits."""
+    try:
+        _fits_64_bits(value)
+    except OverflowError:
+        return False
+    return _encode(value) == data
+
+
+def _read_again(data: bytes) -> None:
+    """The strict reading, for texts with spaces, escapes or unusual numbers."""
+    try:
+        _STRICT.decode(data.decode())
+    except UnicodeDecodeError as error:
+        raise _refused("json_encoding") from error
+    except (ValueError, RecursionError) as error:
+        raise _refused("json_malformed") from error
+
+
+def _deeper_than(data: bytes, depth: int) -> bool:
+    """Whether brackets outside of strings nest deeper than `depth`: a scan, before any parser recurses."""
+    level = 0
+    for byte in _STRING.sub(b"", data).translate(None, _NOT_BRACKETS):
+        level += 1 if byte in b"[{" else -1
+        if level > depth:
+            return True
+    return False
+
+
+def _members(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise _refused("json_duplicate")
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > DIGITS_MAX:
+        raise _refused("json_number")
+    return 0
+
+
+def _constant(_: str) -> NoReturn:
+    raise _refused("json_malformed")
+
+
+def _refused(code: str) -> BadInput:
+    return BadInput(f"refused JSON: {CODES[code]}", code=code, hint="send JSON as in RFC 8259 and RFC 7493")
+
+
+_STRICT: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=float, parse_constant=_constant
+)

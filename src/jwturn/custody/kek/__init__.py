@@ -1,0 +1,1 @@
+"""Providers of the key that wraps the keys."""

@@ -1,0 +1,47 @@
+"""Clock: the one place where time is read, and the system's own."""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from jwturn.core.clocks import Reading
+
+
+class Clock(Protocol):
+    """A node's (or a store's) clocks, and sleep. Tests hand in one that they move."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware UTC."""
+        ...
+
+    def boottime(self) -> timedelta:
+        """Time since some fixed moment, never set, counting suspension (CLOCK_BOOTTIME)."""
+        ...
+
+    def wait(self, wake: threading.Event, until: datetime) -> bool:
+        """Sleeps until `until` or until `wake` is set; True if it was set."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware UTC."""
+        return datetime.now(UTC)
+
+    def boottime(self) -> timedelta:
+        """CLOCK_BOOTTIME; where the platform has none, the monotonic clock."""
+        clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+        return timedelta(seconds=time.clock_gettime(clock))
+
+    def wait(self, wake: threading.Event, until: datetime) -> bool:
+        """Sleeps on the event, at least not at all and at most a day at a time."""
+        seconds = (until - self.now()).total_seconds()
+        return wake.wait(min(max(seconds, 0.0), 86_400.0))
+
+
+def read(clock: Clock) -> Reading:
+    """Both clocks of a node, read together just before it asks something of the store."""
+    return Reading(clock.now(), clock.boottime())

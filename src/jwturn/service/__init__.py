@@ -1,0 +1,1 @@
+"""Use cases: rotate, sign, publish, and a person's commands."""

@@ -1,0 +1,43 @@
+"""From steps to a commit: the one place where steps are applied, told and booked."""
+
+from collections.abc import Iterable
+
+from jwturn.core.evolve import apply
+from jwturn.core.keys import Key, KeyRing, Origin
+from jwturn.core.ledger import Actor, told
+from jwturn.core.plan import next_due
+from jwturn.core.states import STANDBY
+from jwturn.core.steps import Step
+from jwturn.core.timing import Now
+from jwturn.ports.custody import Made
+from jwturn.ports.store import Change, View
+
+
+def commit_of(view: View, steps: Iterable[Step], actor: Actor) -> Change:
+    """The change that applies `steps` in order, an event each, and books the next look at the ring.
+
+    Raises whatever `evolve.apply` refuses; then nothing is committed.
+    """
+    ring, events = view.ring, []
+    for step in steps:
+        ring = apply(ring, step, leases=view.leases, now=view.now)
+        ring, event = told(ring, step, actor=actor, at=view.now.at)
+        events.append(event)
+    return Change(ring, tuple(events), next_due(ring, view.leases, view.now))
+
+
+def fresh_standby(ring: KeyRing, made: Made, now: Now, *, origin: Origin = Origin.GENERATED) -> Key:
+    """A key just made, as it enters the ring."""
+    manual = ring.policy.symmetric and ring.policy.delivery == "manual"
+    return Key(
+        kid=made.kid,
+        alg=made.alg,
+        state=STANDBY,
+        origin=origin,
+        public=made.public,
+        private=made.private,
+        bounds=ring.policy.bounds,
+        in_issuer_set=ring.policy.in_issuer_set(made.alg),
+        created=now.moment,
+        delivered=not manual,
+    )

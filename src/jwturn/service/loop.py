@@ -1,0 +1,165 @@
+"""The loop: ticks the seen time, turns what is due, renews leases, re-reads sets, and sleeps until something is due.
+
+It survives every error of a backend with bounded back-off, and says what it last did and what went wrong.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from jwturn.core.errors import JwturnError, LostRace
+from jwturn.core.seen import Sighting
+from jwturn.ports.clock import Clock
+from jwturn.ports.store import Events, RingStore, SeenTime
+from jwturn.service.publish import Publisher
+from jwturn.service.rotate import Rotator, Turned
+from jwturn.service.sign import SigningService
+
+BACKOFF_MAX: Final = timedelta(seconds=30)
+BATCH: Final = 100
+
+
+@dataclass(slots=True)
+class Health:
+    """What the loop says of itself: for /readyz, metrics and status."""
+
+    last_success: datetime | None = None
+    errors: int = 0
+    failing_since: datetime | None = None
+    last_error: str = ""
+
+
+class LoopStore(RingStore, Events, SeenTime):
+    """What the loop needs of a store."""
+
+
+class Loop:
+    """One node's loop. `run_once` is a pass; `start` runs passes in a daemon thread until `stop`."""
+
+    def __init__(
+        self,
+        store: LoopStore,
+        clock: Clock,
+        *,
+        rotator: Rotator,
+        signing: SigningService,
+        publisher: Publisher,
+        tick_cap: timedelta,
+        refresh: Callable[[], timedelta],
+        on_turn: Callable[[Turned], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._rotator = rotator
+        self._signing = signing
+        self._publisher = publisher
+        self._tick_cap = tick_cap
+        self._refresh = refresh
+        self._on_turn = on_turn
+        self._sighting: Sighting | None = None
+        self._renewed: timedelta | None = None
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.health = Health()
+
+    def run_once(self) -> datetime:
+        """One pass: every part is tried, whatever fails in another. Gives the time of the next."""
+        now = self._clock.now()
+        failed: list[str] = []
+        for part in (self._tick, self._turn, self._renew, self._reread):
+            try:
+                part()
+            except LostRace:
+                self._wake.set()
+            except JwturnError as error:
+                failed.append(error.message)
+        self._note(now, failed)
+        return self._next(now)
+
+    def start(self) -> None:
+        """Starts the daemon threads: the passes, and the watch for changes others make."""
+        for body in (self._run, self._watch):
+            thread = threading.Thread(target=body, name=f"jwturn{body.__name__}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def wake(self) -> None:
+        """Asks for a pass now."""
+        self._wake.set()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Ends the threads; waits `timeout` seconds for each. May be called twice."""
+        self._stopping.set()
+        self._wake.set()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout)
+        self._threads.clear()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            until = self.run_once()
+            self._clock.wait(self._wake, until)
+
+    def _watch(self) -> None:
+        version = 0
+        while not self._stopping.is_set():
+            try:
+                heard = self._store.wait(version, timedelta(seconds=1))
+            except JwturnError:
+                self._stopping.wait(1.0)
+                continue
+            if heard != version and not self._stopping.is_set():
+                version = heard
+                self._wake.set()
+
+    def _tick(self) -> None:
+        boottime = self._clock.boottime()
+        seen = self._store.tick(boottime=boottime, before=self._sighting)
+        self._sighting = Sighting(seen.total, boottime)
+
+    def _turn(self) -> None:
+        errors: list[JwturnError] = []
+        for name in self._store.due(self._clock.now(), BATCH):
+            try:
+                turned = self._rotator.turn(name)
+            except JwturnError as error:
+                errors.append(error)
+                continue
+            if turned.steps:
+                self._on_turn(turned)
+        if errors:
+            raise errors[0]
+
+    def _renew(self) -> None:
+        boottime = self._clock.boottime()
+        if self._renewed is None or boottime - self._renewed >= self._refresh():
+            self._signing.refresh()
+            self._renewed = boottime
+
+    def _reread(self) -> None:
+        self._publisher.refresh()
+
+    def _note(self, now: datetime, failed: list[str]) -> None:
+        if not failed:
+            self.health.last_success, self.health.failing_since, self.health.last_error = now, None, ""
+            return
+        self.health.errors += 1
+        self.health.failing_since = self.health.failing_since or now
+        self.health.last_error = "; ".join(failed)
+
+    def _next(self, now: datetime) -> datetime:
+        if self.health.failing_since is not None:
+            failing = now - self.health.failing_since
+            return now + min(max(failing, timedelta(seconds=1)), BACKOFF_MAX, self._tick_cap / 2)
+        waits = [self._tick_cap / 2, self._refresh()]
+        try:
+            due = self._store.next_due()
+        except JwturnError:
+            due = None
+        soonest = now + min(waits)
+        return soonest if due is None else max(min(soonest, due), now + min(waits) / 50)

@@ -1,0 +1,214 @@
+"""Publish: the JWKS answer, pure in what it decides. The server only carries it.
+
+A set is read from committed state and kept with the boottime from *before* the read; it is re-read on notification and
+at least every min(5 s, D/3), and never served past D. A set is never empty, never holds a private member (the very
+bytes are checked), and says `no-store` with a 503 rather than lie.
+"""
+
+import hashlib
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from jwturn.core.envelope import canonical
+from jwturn.core.errors import JwturnError, NotFound, TooLarge, Unavailable
+from jwturn.core.guards import may_retire
+from jwturn.core.jwk import check_public_bytes, jwks_bytes, project
+from jwturn.core.keys import Key
+from jwturn.core.leases import last_exp
+from jwturn.core.states import VERIFY_ONLY
+from jwturn.ports.clock import Clock
+from jwturn.ports.store import RingStore, View
+
+MAX_AGE_FLOOR: Final = timedelta(seconds=30)
+REREAD_MAX: Final = timedelta(seconds=5)
+SET_BYTES_MAX: Final = 512 * 1024
+JWKS_TYPE: Final = "application/jwk-set+json"
+DISCOVERY_PATHS: Final = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: status, headers, body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A set as read from the store: its bytes, ETag, max-age, and how long it may be served."""
+
+    body: bytes
+    etag: str
+    kids: frozenset[str]
+    max_age: timedelta
+    shared: bool
+    read_at: timedelta
+    fresh_for: timedelta
+    good_for: timedelta
+    algs: tuple[str, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def key_set(views: Sequence[View], *, issuer_set: bool) -> list[dict[str, str | int]]:
+    """The public JWKs of rings, for the issuer's set or a ring's own; a verify-only key without its private half says
+    the last exp it can have issued.
+    """
+    return [
+        project(key.public, kid=key.kid, alg=key.alg, exp=_published_exp(view, key))
+        for view in views
+        for key in view.ring.published
+        if key.public is not None and (key.in_issuer_set or not issuer_set)
+    ]
+
+
+def _published_exp(view: View, key: Key) -> int | None:
+    exp = last_exp(view.leases, key)
+    bounded = key.state is VERIFY_ONLY and key.private is None and key.promoted is not None
+    return math.ceil(exp.timestamp()) if bounded and exp is not None else None
+
+
+def published(views: Sequence[View], *, issuer_set: bool, read_at: timedelta) -> Published:
+    """The set of some rings, read at boottime `read_at`.
+
+    Raises Unavailable while it has no key, TooLarge past 512 KiB, IntegrityError where the bytes hold what they must not.
+    """
+    keys = key_set(views, issuer_set=issuer_set)
+    if not keys:
+        raise Unavailable("this set has no key yet", hint="jwturn plan", code="no_key")
+    body = jwks_bytes(keys)
+    check_public_bytes(body)
+    if len(body) > SET_BYTES_MAX:
+        raise TooLarge(
+            f"the set has {len(body)} bytes: verifiers stop at {SET_BYTES_MAX}",
+            hint="give rings sets or issuers of their own",
+        )
+    policies = [view.ring.policy for view in views]
+    delay = min(p.publish_delay_max / (1 + p.clock_rate_error) for p in policies)
+    max_age = min(_max_age(view) for view in views)
+    shared = all(p.edge_ttl_max > timedelta() for p in policies)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return Published(
+        body=body,
+        etag=etag,
+        kids=frozenset(str(key["kid"]) for key in keys),
+        max_age=max_age,
+        shared=shared,
+        read_at=read_at,
+        fresh_for=min(REREAD_MAX, delay / 3),
+        good_for=delay,
+        algs=tuple(sorted({str(key["alg"]) for key in keys})),
+        headers={
+            "content-type": JWKS_TYPE,
+            "cache-control": f"{'public' if shared else 'private'}, max-age={math.floor(max_age.total_seconds())}",
+            "etag": etag,
+            "access-control-allow-origin": "*",
+            "x-content-type-options": "nosniff",
+        },
+    )
+
+
+def _max_age(view: View) -> timedelta:
+    """The policy's max-age, or less where a key leaves sooner, but never below 30 s for that."""
+    policy, ring = view.ring.policy, view.ring
+    removals = [
+        due.eta(view.now) - view.now.at
+        for key in ring.published
+        if (due := may_retire(ring, key, view.leases, view.now)) is not None
+    ]
+    soonest = min(removals, default=policy.jwks_max_age)
+    return min(policy.jwks_max_age, max(soonest, MAX_AGE_FLOOR))
+
+
+def answer(found: Published, if_none_match: str | None) -> Answer:
+    """200 with the set, or 304 where the caller holds it (RFC 9110 section 13.1.2: weak comparison, lists, *)."""
+    if if_none_match is not None:
+        held = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+        if found.etag in held or "*" in held:
+            kept = {name: value for name, value in found.headers.items() if name != "content-type"}
+            return Answer(304, kept, b"")
+    return Answer(200, found.headers, found.body)
+
+
+def unavailable(error: JwturnError) -> Answer:
+    """The answer where no set can be given: never an empty set, never kept by a cache."""
+    retry = str(getattr(error, "retry_after", 5))
+    body = canonical({"type": "about:blank", "title": error.message, "status": 503, "code": error.code})
+    headers = {
+        "content-type": "application/problem+json",
+        "cache-control": "no-store",
+        "retry-after": retry,
+        "access-control-allow-origin": "*",
+    }
+    return Answer(503, headers, body)
+
+
+def discovery(issuer: str, jwks_uri: str, algs: Sequence[str]) -> bytes:
+    """The metadata of an issuer that only signs: OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2."""
+    return canonical(
+        {
+            "issuer": issuer,
+            "jwks_uri": jwks_uri,
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": list(algs),
+        }
+    )
+
+
+class Publisher:
+    """Keeps the sets of a store's issuers and rings ready to be served. Thread-safe; one dictionary look-up when fresh."""
+
+    def __init__(self, store: RingStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._sets: dict[tuple[str, str], Published] = {}
+        self._lock = threading.Lock()
+
+    def issuer_set(self, issuer: str) -> Published:
+        """The set of an issuer. Raises Unavailable (no key, or nothing fresh enough), NotFound (no such issuer)."""
+        return self._get(("issuer", issuer))
+
+    def ring_set(self, ring: str) -> Published:
+        """A ring's own set: every public key of the ring. Raises as `issuer_set`."""
+        return self._get(("ring", ring))
+
+    def refresh(self) -> None:
+        """Re-reads every set that was asked for; one that cannot be read stays until its time is over."""
+        for name in list(self._sets):
+            self._read(name)
+
+    def _get(self, name: tuple[str, str]) -> Published:
+        found = self._sets.get(name)
+        if found is not None and self._clock.boottime() - found.read_at < found.fresh_for:
+            return found
+        with self._lock:
+            found = self._sets.get(name)
+            if found is not None and self._clock.boottime() - found.read_at < found.fresh_for:
+                return found
+            return self._read(name)
+
+    def _read(self, name: tuple[str, str]) -> Published:
+        read_at = self._clock.boottime()
+        try:
+            kind, which = name
+            views = self._store.published(which) if kind == "issuer" else [self._store.load(which)]
+            if not views:
+                raise NotFound(f"there is no issuer {which!r} here", hint="jwturn status")
+            found = published(views, issuer_set=kind == "issuer", read_at=read_at)
+        except NotFound:
+            self._sets.pop(name, None)
+            raise
+        except JwturnError as error:
+            old = self._sets.get(name)
+            if old is None or error.code == "no_key" or read_at - old.read_at >= old.good_for:
+                raise
+            return old
+        self._sets[name] = found
+        return found
+

@@ -1,0 +1,335 @@
+"""Sign under a grant. A node takes a lease and a mark before it signs, judges its lease by its own boottime before
+and after each signature, never issues an exp above the mark, and gives both back when it is done with a key.
+
+The hot path takes two short locks and does no I/O: everything a signature needs hangs on `_Held`, made once a grant.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from secrets import token_urlsafe
+from typing import Final
+
+from jwturn.core.claims import prepare
+from jwturn.core.clocks import Reading, Watch
+from jwturn.core.errors import ClocksDisagree, JwturnError, Unavailable
+from jwturn.core.jws import header_segment, signing_input, token_of
+from jwturn.core.keys import Key, KeyRing
+from jwturn.core.leases import Grant, Usage
+from jwturn.core.policy import RotationPolicy
+from jwturn.ports.clock import Clock, read
+from jwturn.ports.custody import Custody, Signer
+from jwturn.ports.leases import Leases
+from jwturn.ports.store import RingStore
+
+IDLE_MAX: Final = timedelta(minutes=10)
+TRIES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A token just signed, and what a caller may want to know of it."""
+
+    token: str
+    kid: str
+    expires: datetime
+
+
+@dataclass(slots=True, eq=False)
+class _Tally:
+    """What this node did with one key under one ring: in flight now, issued since the last report, largest exp."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    in_flight: int = 0
+    closed: bool = False
+    largest_exp: int = 0
+    issued: Counter[int] = field(default_factory=Counter)
+    total: int = 0
+    last_used: timedelta = timedelta()
+
+    def enter(self, boottime: timedelta) -> bool:
+        with self.lock:
+            if self.closed:
+                return False
+            self.in_flight += 1
+            self.last_used = boottime
+            return True
+
+    def leave(self, exp: int | None) -> None:
+        with self.lock:
+            self.in_flight -= 1
+            if exp is not None:
+                self.largest_exp = max(self.largest_exp, exp)
+                self.issued[exp // 60] += 1
+                self.total += 1
+
+    def close(self) -> bool:
+        """No signature begins after this; True once none is in flight."""
+        with self.lock:
+            self.closed = True
+            return self.in_flight == 0
+
+    def take_issued(self) -> Counter[int]:
+        with self.lock:
+            issued, self.issued = self.issued, Counter()
+            return issued
+
+    def give_back(self, issued: Counter[int]) -> None:
+        with self.lock:
+            self.issued.update(issued)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """A live grant with everything a signature needs."""
+
+    ring: KeyRing
+    key: Key
+    grant: Grant
+    signer: Signer
+    header: bytes
+    deadline: timedelta
+    watch: Watch
+    mark: int
+    tally: _Tally
+
+
+class SigningService:
+    """Signs for the rings of one store, as one node. Thread-safe."""
+
+    def __init__(
+        self, store: RingStore, leases: Leases, custody: Custody, clock: Clock, *, node: str
+    ) -> None:
+        self._store = store
+        self._leases = leases
+        self._custody = custody
+        self._clock = clock
+        self._node = node
+        self._held: dict[str, _Held] = {}
+        self._leaving: list[_Held] = []
+        self._watch = Watch()
+        self._grant_lock = threading.Lock()
+
+    def sign(
+        self, ring: str, claims: Mapping[str, object], *, ttl: timedelta | None = None, audience: str | None = None
+    ) -> Signed:
+        """A token of `ring` over `claims`, living for `ttl` (the policy's token_ttl_max by default), or shorter where
+        the mark ends earlier.
+
+        Raises BadInput (reserved or malformed claims, a ttl over the limit), Unavailable (no lease, no mature key,
+        clocks that disagree), NotFound, CustodyError, IntegrityError.
+        """
+        for _ in range(TRIES):
+            boottime = self._clock.boottime()
+            held = self._held.get(ring)
+            if held is None or boottime >= held.deadline:
+                held = self._acquire(ring)
+            if not held.tally.enter(boottime):
+                self._forget(ring, held)
+                continue
+            signed, exp = None, None
+            try:
+                signed, exp = self._sign(held, claims, ttl, audience)
+                if self._clock.boottime() >= held.deadline:
+                    signed = None
+            finally:
+                held.tally.leave(exp)
+            if signed is not None:
+                return signed
+        raise Unavailable(
+            f"the lease on ring {ring} ends before a signature is made", hint="the node is too slow or was paused"
+        )
+
+    def sign_many(
+        self, ring: str, batch: Sequence[Mapping[str, object]], *, ttl: timedelta | None = None
+    ) -> list[Signed]:
+        """A token for each set of claims, all or none. Raises as `sign` does."""
+        return [self.sign(ring, claims, ttl=ttl) for claims in batch]
+
+    def _sign(
+        self, held: _Held, claims: Mapping[str, object], ttl: timedelta | None, audience: str | None
+    ) -> tuple[Signed, int]:
+        if not self._watch.trusted:
+            raise _distrusted()
+        policy = held.ring.policy
+        full = prepare(
+            claims,
+            issuer=held.ring.issuer,
+            now=held.watch.time(self._clock.boottime()),
+            ttl=policy.token_ttl_max if ttl is None else ttl,
+            ttl_max=policy.token_ttl_max,
+            jti=token_urlsafe(16),
+            audience=audience or _audience(policy),
+            nbf=policy.not_before,
+            exp_max=held.mark,
+        )
+        data = signing_input(held.header, full)
+        token = token_of(data, held.signer.sign(data))
+        exp: int = full["exp"]
+        return Signed(token, held.key.kid, datetime.fromtimestamp(exp, UTC)), exp
+
+    def ready(self, ring: str) -> Key:
+        """The key this node would sign with now; takes the lease if there is none. Raises as `sign` does."""
+        held = self._held.get(ring)
+        if held is None or self._clock.boottime() >= held.deadline:
+            held = self._acquire(ring)
+        if not self._watch.trusted:
+            raise _distrusted()
+        return held.key
+
+    def totals(self) -> dict[tuple[str, str], int]:
+        """Tokens signed by this node so far, by ring and kid (of the keys it holds or is leaving)."""
+        return {(h.ring.name, h.key.kid): h.tally.total for h in [*self._held.values(), *self._leaving]}
+
+    def refresh(self) -> None:
+        """Renews every lease, reports what was issued, lets go of what is no longer active or idle.
+
+        Raises what the store raises; then the leases run on until their deadline.
+        """
+        self._let_go()
+        held = {h.grant.ring_id: h for h in list(self._held.values())}
+        issued = {(h.ring.id, h.key.kid): (h.tally, h.tally.take_issued()) for h in [*held.values(), *self._leaving]}
+        reading = read(self._clock)
+        try:
+            usage = Usage({key: dict(counts) for key, (_, counts) in issued.items() if counts})
+            grants = self._leases.renew(self._node, usage, at=reading) if held or usage.issued else ()
+        except ClocksDisagree:
+            self._watch = self._watch.faulted()
+            _restore(issued)
+            raise
+        except JwturnError:
+            _restore(issued)
+            raise
+        renewed = {grant.ring_id: grant for grant in grants}
+        for ring_id, old in held.items():
+            grant = renewed.get(ring_id)
+            if grant is not None and (grant.kid, grant.epoch) == (old.key.kid, old.ring.epoch):
+                self._hold(old, grant, reading)
+            elif grant is not None or self._clock.boottime() < old.deadline:
+                self._acquire(old.ring.name, replacing=old)
+        self._let_go()
+
+    def release(self) -> None:
+        """A graceful stop: nothing is signed after this, and marks fall to what was really issued."""
+        for held in list(self._held.values()):
+            self._forget(held.ring.name, held)
+        self._report()
+        self._let_go()
+
+    def _report(self) -> None:
+        issued = {(h.ring.id, h.key.kid): (h.tally, h.tally.take_issued()) for h in self._leaving}
+        usage = Usage({key: dict(counts) for key, (_, counts) in issued.items() if counts})
+        if usage.issued:
+            self._leases.renew(self._node, usage, at=read(self._clock))
+
+    def _acquire(self, ring: str, *, replacing: _Held | None = None) -> _Held:
+        with self._grant_lock:
+            held = self._held.get(ring)
+            if held is not None and held is not replacing and self._clock.boottime() < held.deadline:
+                return held
+            for _ in range(TRIES):
+                reading = read(self._clock)
+                fresh = self._ask(ring, reading, held)
+                if fresh is not None:
+                    return fresh
+        raise Unavailable(f"ring {ring} changes faster than a lease is given", hint="ask again", retry_after=1)
+
+    def _ask(self, ring: str, reading: Reading, old: _Held | None) -> _Held | None:
+        view = self._store.load(ring)
+        try:
+            grant = self._leases.grant(self._node, ring, at=reading)
+        except ClocksDisagree:
+            self._watch = self._watch.faulted()
+            raise
+        key = view.ring.active
+        if key is None or (grant.kid, grant.epoch) != (key.kid, view.ring.epoch):
+            return None
+        same = old is not None and old.key.kid == key.kid and not old.tally.closed
+        template = _Held(
+            ring=view.ring,
+            key=key,
+            grant=grant,
+            signer=old.signer if old is not None and same else self._custody.open(key, view.ring.id),
+            header=header_segment(key.alg, key.kid, view.ring.policy.typ),
+            deadline=reading.boottime,
+            watch=self._watch,
+            mark=0,
+            tally=old.tally if old is not None and same else _Tally(),
+        )
+        held = self._hold(template, grant, reading)
+        if old is not None and not same:
+            old.tally.close()
+            self._leaving.append(old)
+        return held
+
+    def _hold(self, held: _Held, grant: Grant, reading: Reading) -> _Held:
+        """Takes a grant's lease and time, if its reply was in time and the clocks moved alike."""
+        policy, answered = held.ring.policy, self._clock.boottime()
+        self._watch = self._watch.heard(
+            grant.store_now,
+            asked=reading.boottime,
+            answered=answered,
+            skew_max=policy.clock_skew_max,
+            rate_error=policy.clock_rate_error,
+        )
+        if self._watch.store_now != grant.store_now:
+            raise _distrusted()
+        fresh = _Held(
+            ring=held.ring,
+            key=held.key,
+            grant=grant,
+            signer=held.signer,
+            header=held.header,
+            deadline=reading.boottime + grant.lease / (1 + policy.clock_rate_error),
+            watch=self._watch,
+            mark=int(grant.mark.timestamp()),
+            tally=held.tally,
+        )
+        self._held[held.ring.name] = fresh
+        return fresh
+
+    def _forget(self, ring: str, held: _Held) -> None:
+        held.tally.close()
+        with self._grant_lock:
+            if self._held.get(ring) is held:
+                del self._held[ring]
+                self._leaving.append(held)
+
+    def _let_go(self) -> None:
+        """Releases the marks of keys this node has left and has nothing in flight with; drops idle leases."""
+        boottime = self._clock.boottime()
+        for held in list(self._held.values()):
+            if boottime - held.tally.last_used > IDLE_MAX and held.tally.in_flight == 0:
+                self._forget(held.ring.name, held)
+        for held in list(self._leaving):
+            if not held.tally.close() or held.tally.issued:
+                continue
+            largest = held.tally.largest_exp
+            self._leases.release(
+                self._node,
+                held.grant.ring_id,
+                held.key.kid,
+                number=held.grant.number,
+                largest_exp=datetime.fromtimestamp(largest, UTC) if largest else None,
+            )
+            self._leaving.remove(held)
+
+
+def _audience(policy: RotationPolicy) -> str | tuple[str, ...] | None:
+    return policy.audience or None
+
+
+def _restore(issued: Mapping[tuple[str, str], tuple[_Tally, Counter[int]]]) -> None:
+    for tally, counts in issued.values():
+        tally.give_back(counts)
+
+
+def _distrusted() -> Unavailable:
+    return Unavailable(
+        "the store's clock and this node's do not move alike; signing waits until they agree for two refreshes",
+        hint="check NTP on the store and here (timedatectl), or restart the node once the clocks are right",
+        code="clocks_disagree",
+    )
+

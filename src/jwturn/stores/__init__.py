@@ -1,0 +1,1 @@
+"""Where rings are kept: memory, SQLite and what comes later."""

@@ -1,0 +1,1 @@
+"""Conformance suites and a fake clock, public, so that others can prove their adapters."""

@@ -1,0 +1,1 @@
+"""Check a token against an issuer's published keys."""
