@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import msgspec
 
@@ -24,6 +24,9 @@ RESERVED: Final = frozenset({"iss", "iat", "exp", "nbf", "jti"})
 """Claims that the signer sets and a caller may not; aud is reserved where the policy sets it."""
 CLAIMS_BYTES_MAX: Final = 6144
 """With the largest header and an ML-DSA-87 signature a token stays below 16 KiB."""
+_RESERVED_AND_AUD: Final = RESERVED | {"aud"}
+_SECOND: Final = timedelta(seconds=1)
+_encode: Final = msgspec.json.Encoder().encode
 
 CODES: Final[Mapping[str, str]] = {
     "exp_missing": "there is no exp: a token without an end is not accepted",
@@ -74,6 +77,8 @@ def check(
 ) -> None:
     """Raise TokenRefused unless every check passes; `key_exp` is the key's published `exp`, Unix seconds."""
     at = epoch(now)
+    if _plainly_good(claims, rules, at, key_exp):
+        return
     for judge in _JUDGES:
         if code := judge(claims, rules, at, key_exp):
             raise TokenRefused(CODES[code], code=code, hint=_HINTS.get(code, _HINT))
@@ -91,11 +96,13 @@ def checks(
 
 
 def epoch(now: datetime | float) -> float:
-    """Unix seconds of an aware datetime, or the number itself; raises BadInput for a naive datetime."""
+    """Unix seconds of an aware datetime, or the number itself; raises BadInput `time_malformed` otherwise."""
     if not isinstance(now, datetime):
-        return now
+        if math.isfinite(now):
+            return now
+        raise BadInput("the time is not finite", code="time_malformed", hint="hand in Unix seconds")
     if now.tzinfo is None:
-        raise BadInput("a time without zone was handed in", code="time_naive", hint="use datetime.now(UTC)")
+        raise BadInput("the time has no zone", code="time_malformed", hint="hand in an aware datetime")
     return now.timestamp()
 
 
@@ -118,49 +125,46 @@ def prepare(
     `mark_reached`.
     """
     plain = _plain(claims)
-    reserved = RESERVED | {"aud"} if audience is not None else RESERVED
-    if taken := sorted(reserved.intersection(plain)):
+    _check_callers(plain, RESERVED if audience is None else _RESERVED_AND_AUD)
+    if not _SECOND <= ttl <= ttl_max:
         raise BadInput(
-            f"claims the caller may not set: {', '.join(taken)}",
-            code="claims_reserved",
-            hint="leave them out: the ring's policy sets them, and a ttl beside the claims sets exp",
-        )
-    if code := _aud_type(plain) or _string(plain, "sub"):
-        raise _claims_malformed(CODES[code])
-    if not timedelta(seconds=1) <= ttl <= ttl_max:
-        raise BadInput(
-            f"a lifetime of {ttl.total_seconds():g} s is not within 1 s and {ttl_max.total_seconds():g} s",
+            f"a lifetime of {format_duration(ttl)} is not within 1s and {format_duration(ttl_max)}",
             code="ttl_out_of_range",
             hint="ask for a shorter token, or raise token_ttl_max in the ring's policy",
         )
     iat = math.floor(epoch(now))
-    exp = iat + math.floor(ttl.total_seconds())
+    exp = iat + ttl // _SECOND
     if exp_max is not None and exp > exp_max:
         exp = exp_max
     if exp <= iat:
-        raise Unavailable("this node's mark leaves no time for a token", code="mark_reached", hint="ask again")
-    return {"iss": issuer, **plain, **_set_by_us(iat, exp, jti, audience, nbf=nbf)}
-
-
-def _set_by_us(
-    iat: int, exp: int, jti: str | None, audience: str | Collection[str] | None, *, nbf: bool
-) -> dict[str, Any]:
-    ours: dict[str, Any] = {}
+        raise Unavailable("this node's mark leaves no time for a token", code="mark_reached", hint="retry")
+    full = {"iss": issuer, **plain, "iat": iat, "exp": exp}
     if audience is not None:
-        ours["aud"] = audience if isinstance(audience, str) else sorted(audience)
-    ours["iat"] = iat
+        full["aud"] = audience if type(audience) is str else sorted(audience)
     if nbf:
-        ours["nbf"] = iat
-    ours["exp"] = exp
+        full["nbf"] = iat
     if jti is not None:
-        ours["jti"] = jti
-    return ours
+        full["jti"] = jti
+    return full
+
+
+def _check_callers(plain: Mapping[str, Any], reserved: frozenset[str]) -> None:
+    if not reserved.isdisjoint(plain):
+        raise BadInput(
+            f"claims the caller may not set: {', '.join(sorted(reserved & plain.keys()))}",
+            code="claims_reserved",
+            hint="leave them out: the ring's policy sets them, and a ttl beside the claims sets exp",
+        )
+    if "aud" in plain and (code := _aud_type(plain)):
+        raise _claims_malformed(CODES[code])
+    if code := _string(plain, "sub"):
+        raise _claims_malformed(CODES[code])
 
 
 def _plain(claims: Mapping[str, object]) -> dict[str, Any]:
     """The claims written and strictly read again: what differs afterwards was not plain JSON."""
     try:
-        text = msgspec.json.encode(claims)
+        text = _encode(dict(claims))
         plain = strict_json.loads(text)
     except BadInput as error:
         raise _claims_malformed(error.message) from error
@@ -181,7 +185,26 @@ def _claims_malformed(words: str) -> BadInput:
     )
 
 
-def _is_number(value: object) -> bool:
+def _plainly_good(claims: Mapping[str, Any], rules: Rules, now: float, key_exp: int | None) -> bool:
+    """Whether the claims have the plainest form and pass; what this leaves open the checks decide."""
+    get = claims.get
+    exp, iat, aud = get("exp"), get("iat"), get("aud")
+    return (
+        type(exp) is int
+        and type(iat) is int
+        and iat <= now < exp <= iat + rules.ttl_seconds
+        and (key_exp is None or exp <= key_exp)
+        and "nbf" not in claims
+        and get("iss") == rules.issuer
+        and type(aud) is str
+        and rules.audience is not ANY
+        and aud in rules.audience
+        and type(get("sub", "")) is str
+        and type(get("jti", "")) is str
+    )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
     return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
@@ -264,7 +287,7 @@ def _when(name: str, claims: Mapping[str, Any], now: float) -> str:
     if name not in claims:
         return f"{name} is absent"
     value = claims[name]
-    if not (_is_number(value) and abs(value) < _YEAR_9999 and abs(now) < _YEAR_9999):
+    if not (_is_number(value) and 0 <= value < _YEAR_9999 and abs(now) < _YEAR_9999):
         return f"{name} is {_shown(value)}"
     ahead = timedelta(seconds=round(value - now))
     distance = f"in {format_duration(ahead)}" if ahead > timedelta() else f"{format_duration(-ahead)} ago"

@@ -1,6 +1,7 @@
-"""Agreeing clocks: a transaction carries its node's wall clock and refuses itself when the store's differs; a node
-also watches that the store's clock moves like its own boottime. So a wrong clock, the store's after a fail-over or a
-node's, poisons nothing.
+"""Agreeing clocks: a transaction carries its node's wall clock and refuses itself when the store's differs.
+
+A node also watches that the store's clock moves like its own boottime. So a wrong clock, the store's after
+a fail-over or a node's, poisons nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -27,15 +28,19 @@ def demand_agreement(node: Reading, store_now: datetime, skew_max: timedelta) ->
         return
     apart = format_duration(abs(node.wall - store_now))
     raise ClocksDisagree(
-        f"this node's clock ({node.wall:%Y-%m-%d %H:%M:%SZ}) and the store's ({store_now:%Y-%m-%d %H:%M:%SZ}) are"
-        f" {apart} apart: more than twice clock_skew_max ({format_duration(skew_max)}) and a reply",
+        f"this node's clock ({node.wall:%Y-%m-%d %H:%M:%SZ}) and the store's"
+        f" ({store_now:%Y-%m-%d %H:%M:%SZ}) are {apart} apart:"
+        f" more than twice clock_skew_max ({format_duration(skew_max)}) and a reply",
         hint="set the clock that is wrong (chronyc tracking, timedatectl); nothing was written",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a node knows of the store's clock: the last reply it trusts, and how often they agreed since a fault."""
+    """What a node knows of the store's clock.
+
+    The last reply it trusts, and how often they agreed since a fault.
+    """
 
     store_now: datetime | None = None
     boottime: timedelta = timedelta()
@@ -51,11 +56,18 @@ class Watch:
         return Watch(None, timedelta(), REFRESHES_TO_TRUST)
 
     def heard(
-        self, store_now: datetime, *, asked: timedelta, answered: timedelta, skew_max: timedelta, rate_error: float
+        self,
+        store_now: datetime,
+        *,
+        asked: timedelta,
+        answered: timedelta,
+        skew_max: timedelta,
+        rate_error: float,
     ) -> "Watch":
         """After a reply with the store's clock; `asked` and `answered` are the node's boottime around it.
 
-        Gives a distrusting watch when the reply was slower than `REPLY_MAX` or the store's clock moved unlike ours.
+        Gives a distrusting watch when the reply was slower than `REPLY_MAX` or the store's clock moved
+        unlike ours.
         """
         if answered - asked > REPLY_MAX:
             return self

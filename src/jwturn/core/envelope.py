@@ -1,8 +1,8 @@
 """The envelope of a private half, and the canonical bytes that bind it to its place.
 
-AES-256-GCM under a fresh data-encryption key (DEK); the DEK is wrapped by one or more key-encryption keys (KEK).
-Both layers carry the same associated data, so a ciphertext moved to another store, ring, kid, algorithm or public
-half does not open. Ids are immutable, so the binding never has to be rewritten.
+AES-256-GCM under a fresh data-encryption key (DEK); the DEK is wrapped by one or more key-encryption keys
+(KEK). Both layers carry the same associated data, so a ciphertext moved to another store, ring, kid,
+algorithm or public half does not open. Ids are immutable, so the binding never has to be rewritten.
 """
 
 import hashlib

@@ -1,8 +1,10 @@
-"""Every error jwturn raises: one tree, each with a code, a hint, whose fault it is, an HTTP status and an exit code.
+"""Every error jwturn raises.
 
-A code is stable and may be matched on; a message may change. A hint is the next thing to do, and never holds a
-secret. Library exceptions never leave: they are raised `from` here. The mapping to HTTP (RFC 9457) and to the exit
-codes of sysexits is made once, in this file.
+One tree, each with a code, a hint, whose fault it is, an HTTP status and an exit code.
+
+A code is stable and may be matched on; a message may change. A hint is the next thing to do, and never
+holds a secret. Library exceptions never leave: they are raised `from` here. The mapping to HTTP (RFC 9457)
+and to the exit codes of sysexits is made once, in this file.
 """
 
 from enum import StrEnum
@@ -176,3 +178,18 @@ class ConfigError(JwturnError):
     fault = Fault.OPERATOR
     http_status = 500
     exit_code = 65
+
+
+class FatalStorage(BaseException):
+    """What was believed durable may be lost (EIO from fsync): the process must end and read everything again.
+
+    Not an Exception, so that nothing which survives errors survives this; a service ends its process on it.
+    """
+
+    code = "fatal_storage"
+    exit_code = 69
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = "check the disk (dmesg, smartctl), then start again"

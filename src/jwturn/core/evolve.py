@@ -1,5 +1,7 @@
-"""evolve.apply: the only way a ring changes. Each step checks the law of states and its own guard, in the transaction
-that commits it, with the store's clock of that transaction; then it writes the times the step promises.
+"""evolve.apply: the only way a ring changes.
+
+Each step checks the law of states and its own guard, in the transaction that commits it, with the store's
+clock of that transaction; then it writes the times the step promises.
 """
 
 from collections.abc import Callable
@@ -75,15 +77,21 @@ def _wait(what: str, due: Due | None, now: Now, hint: str) -> StateForbids:
     if due is None:
         return StateForbids(f"{what} has no known time yet", hint=hint)
     left = due.eta(now) - now.at
-    return StateForbids(f"{what} comes in {format_duration(left)} ({due.eta(now):%Y-%m-%d %H:%M:%SZ})", hint=hint)
+    return StateForbids(
+        f"{what} comes in {format_duration(left)} ({due.eta(now):%Y-%m-%d %H:%M:%SZ})", hint=hint
+    )
 
 
 def _add(ring: KeyRing, step: steps.Add, act: _Act) -> KeyRing:
     key = step.key
     if key.state not in BEGINNINGS:
-        raise StateForbids(f"a key cannot begin as {key.state}", hint="a key begins as standby or verify-only")
+        raise StateForbids(
+            f"a key cannot begin as {key.state}", hint="a key begins as standby or verify-only"
+        )
     if any(old.kid == key.kid for old in ring.keys):
-        raise BadInput(f"ring {ring.name} has had a key {key.kid!r}", hint="a kid is never reused", code="kid_reused")
+        raise BadInput(
+            f"ring {ring.name} has had a key {key.kid!r}", hint="a kid is never reused", code="kid_reused"
+        )
     key = replace(key, created=act.now.moment, bounds=bounds_for_next_key(ring), reason=step.reason)
     if key.waiver is Waiver.PUBLISHED_SINCE and key.published is not None:
         key = replace(key, sign_from=round_up(key.published.at + lead(key.bounds)))
@@ -114,11 +122,17 @@ def _promote(ring: KeyRing, step: steps.Promote, act: _Act) -> KeyRing:
         hint = "wait, or promote --before-lead (admin) and read who will refuse"
         raise _wait(f"the time from which key {key.kid} may sign", due, now, hint)
     if step.waiver is Waiver.FIRST_KEY and (ring.issuer_served or ring.active is not None):
-        raise StateForbids(f"issuer {ring.issuer} has been served: no key may skip its lead", hint="jwturn plan")
+        raise StateForbids(
+            f"issuer {ring.issuer} has been served: no key may skip its lead", hint="jwturn plan"
+        )
     at = round_up(now.at) if step.waiver is not None else now.at
-    changes: dict[str, Any] = {"promoted": replace(now.moment, at=at), "reason": step.reason, "superseded": None}
+    changes: dict[str, Any] = {
+        "promoted": replace(now.moment, at=at),
+        "reason": step.reason,
+        "superseded": None,
+    }
     if step.waiver is not None:
-        changes |= {"sign_from": at, "waiver": step.waiver}
+        changes |= {"sign_from": at, "waiver": step.waiver, "published": key.published or now.moment}
     turn_at = round_up(now.at + ring.policy.rotate_every)
     active = _move(key, ACTIVE, sign_until=turn_at, **changes)
     return replace(_supersede(ring).with_key(active), turn_at=turn_at, issuer_served=True)
@@ -133,7 +147,7 @@ def _roll_back(ring: KeyRing, step: steps.RollBack, act: _Act) -> KeyRing:
     target = guards.rollback_target(ring)
     if target is None or target.kid != step.kid:
         raise StateForbids(
-            f"ring {ring.name} cannot roll back to {step.kid}: only the newest verify-only key with its private half",
+            f"ring {ring.name} cannot roll back to {step.kid}: only to its newest key with a private half",
             hint=f"jwturn keys --ring {ring.name}",
         )
     key = _move(target, ACTIVE, promoted=act.now.moment, superseded=None, reason=step.reason)
@@ -142,7 +156,12 @@ def _roll_back(ring: KeyRing, step: steps.RollBack, act: _Act) -> KeyRing:
 
 def _revoke(ring: KeyRing, step: steps.Revoke, act: _Act) -> KeyRing:
     key = ring.key(step.kid)
-    changes = {"revoked": act.now.moment, "private": None, "shredded": key.shredded or act.now.moment, "holds": ()}
+    changes = {
+        "revoked": act.now.moment,
+        "private": None,
+        "shredded": key.shredded or act.now.moment,
+        "holds": (),
+    }
     return ring.with_key(_move(key, REVOKED, reason=step.why or step.reason, **changes))
 
 
@@ -150,7 +169,12 @@ def _shred(ring: KeyRing, step: steps.Shred, act: _Act) -> KeyRing:
     key = ring.key(step.kid)
     due = guards.may_shred(ring, key, act.leases, act.now)
     if due is None or not due.reached(act.now):
-        raise _wait(f"the time to shred key {key.kid}", due, act.now, "a hold, the roll-back window or a lease is on it")
+        raise _wait(
+            f"the time to shred key {key.kid}",
+            due,
+            act.now,
+            "a hold, the roll-back window or a lease is on it",
+        )
     return ring.with_key(replace(key, private=None, shredded=act.now.moment))
 
 
@@ -169,7 +193,9 @@ def _discard(ring: KeyRing, step: steps.Discard, act: _Act) -> KeyRing:
     if key.state is STANDBY:
         exp = last_exp(act.leases, key)
         if exp is not None and not Due(exp).reached(act.now):
-            raise _wait(f"the last token others signed with key {key.kid}", Due(exp), act.now, "wait, or revoke it")
+            raise _wait(
+                f"the last token others signed with key {key.kid}", Due(exp), act.now, "wait, or revoke it"
+            )
         return _gone(ring, key, step.reason, act)
     due = guards.may_retire(ring, key, act.leases, act.now)
     endless = guards.tail_over(key, act.leases, act.now) is None
@@ -195,8 +221,8 @@ def _set_policy(ring: KeyRing, step: steps.SetPolicy, _: _Act) -> KeyRing:
     old, new = bounds_for_next_key(ring), step.policy.bounds
     if ring.policy.symmetric != step.policy.symmetric:
         raise BadInput(
-            f"a ring of {ring.policy.alg} cannot become one of {step.policy.alg}: secrets and key pairs are shared in"
-            " different ways",
+            f"a ring of {ring.policy.alg} cannot become one of {step.policy.alg}:"
+            " secrets and key pairs are shared in different ways",
             hint="make a second ring and move the verifiers to it: jwturn init --ring NAME --alg ...",
         )
     longer = new == new.raised(old)
@@ -239,7 +265,8 @@ def _delivered(ring: KeyRing, step: steps.Delivered, _: _Act) -> KeyRing:
     key = ring.key(step.kid)
     if not key.symmetric or key.state is not STANDBY or key.delivered:
         raise StateForbids(
-            f"key {key.kid} does not wait for delivery", hint="only a standby secret of a ring with delivery = manual"
+            f"key {key.kid} does not wait for delivery",
+            hint="only a standby secret of a ring with delivery = manual",
         )
     return ring.with_key(replace(key, delivered=True))
 

@@ -1,6 +1,9 @@
-"""When each step may be taken: one function a rule, asked by `plan` before it proposes and by `evolve` before it acts.
+"""When each step may be taken.
 
-Each gives a `Due`: the absolute time and the seen time that must both have come, or None where no time is known.
+One function a rule, asked by `plan` before it proposes and by `evolve` before it acts.
+
+Each gives a `Due`: the absolute time and the seen time that must both have come, or None where no time is
+known.
 """
 
 from jwturn.core.keys import Key, KeyRing, Origin
@@ -10,7 +13,10 @@ from jwturn.core.timing import AT_ONCE, BEGINNING, Due, Now, lead, round_up, tai
 
 
 def may_sign(key: Key, now: Now) -> Due | None:
-    """When a standby is mature: published for its lead, by the clock and by seen time. None while it is unstamped."""
+    """When a standby is mature: published for its lead, by the clock and by seen time.
+
+    None while it is unstamped.
+    """
     if key.sign_from is None or key.published is None:
         return None
     if key.waiver is not None:
@@ -25,7 +31,10 @@ def is_mature(key: Key, now: Now) -> bool:
 
 
 def mature_standby(ring: KeyRing, now: Now) -> Key | None:
-    """The standby that takes over at a turn: of the policy's algorithm where one is mature, the oldest first."""
+    """The standby that takes over at a turn.
+
+    Of the policy's algorithm where one is mature, the oldest first.
+    """
     ready = [key for key in ring.in_state(STANDBY) if is_mature(key, now)]
     return min(ready, key=lambda key: key.alg != ring.policy.alg, default=None)
 
@@ -41,7 +50,10 @@ def window_over(ring: KeyRing, key: Key, now: Now) -> Due | None:
 
 
 def may_shred(ring: KeyRing, key: Key, leases: RingLeases, now: Now) -> Due | None:
-    """When the private half of a verify-only key may be destroyed; None for oct (one half only) and held keys."""
+    """When the private half of a verify-only key may be destroyed.
+
+    None for oct (one half only) and held keys.
+    """
     window = window_over(ring, key, now)
     if key.symmetric or key.holds or key.state is not VERIFY_ONLY or window is None:
         return None
@@ -49,8 +61,16 @@ def may_shred(ring: KeyRing, key: Key, leases: RingLeases, now: Now) -> Due | No
 
 
 def tail_over(key: Key, leases: RingLeases, now: Now) -> Due | None:
-    """When the last token of a key has expired everywhere; None where nobody can say (imported, no foreign end)."""
-    if key.origin is not Origin.GENERATED and key.foreign is None and key.promoted is None and key.state is VERIFY_ONLY:
+    """When the last token of a key has expired everywhere.
+
+    None where nobody can say (imported, no foreign end).
+    """
+    if (
+        key.origin is not Origin.GENERATED
+        and key.foreign is None
+        and key.promoted is None
+        and key.state is VERIFY_ONLY
+    ):
         return None
     exp = last_exp(leases, key)
     if exp is None:
@@ -60,7 +80,10 @@ def tail_over(key: Key, leases: RingLeases, now: Now) -> Due | None:
 
 
 def may_retire(ring: KeyRing, key: Key, leases: RingLeases, now: Now) -> Due | None:
-    """When a verify-only or revoked key may leave for good: window and tail over, no hold, not the last of a set."""
+    """When a verify-only or revoked key may leave for good.
+
+    Window and tail over, no hold, not the last of a set.
+    """
     over = tail_over(key, leases, now)
     if key.holds or over is None or key.state not in (VERIFY_ONLY, REVOKED):
         return None
@@ -82,5 +105,3 @@ def rollback_target(ring: KeyRing) -> Key | None:
     """The newest verify-only key that has signed and still has its private half."""
     past = [key for key in ring.in_state(VERIFY_ONLY) if key.private is not None and key.promoted is not None]
     return max(past, key=lambda key: key.promoted.at if key.promoted else BEGINNING, default=None)
-
-

@@ -14,6 +14,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from jwturn.core import strict_json
 from jwturn.core.envelope import canonical
 from jwturn.core.errors import BadInput, IntegrityError, TooLarge
@@ -74,21 +76,24 @@ CODES: Final = {
     "jwks_malformed": "not a JSON object with a member `keys` that is a list of objects",
     "jwks_oct": "the set holds a symmetric key",
     "jwks_empty": "the set holds no usable key",
-    "jwks_member": "a member is not in the allow-list of public members",
+    "jwks_member": "a member is missing, or not in the allow-list of public members",
 }
 ALARMS: Final = frozenset({"jwk_private", "jwks_oct"})
 """The codes that a person must hear of: somebody published a secret."""
 
 _BASE64URL: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _KID: Final = re.compile(r"[ -~]{1,256}", re.ASCII)
-_TO_STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
-"""The other alphabet's characters and the padding become strays."""
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_PADDING: Final = (b"", b"", b"==", b"=")
+_TO_STANDARD: Final = bytes(
+    byte if byte in _BASE64URL[:62] else {45: 43, 95: 47}.get(byte, 33) for byte in range(256)
+)
+"""- and _ become + and /, and whatever is no base64url at all becomes one stray character."""
+_PADDING: Final = (b'"', b'"', b'=="', b'="')
+_decode_bytes: Final = msgspec.json.Decoder(bytes).decode
+"""Strict base64 in a JSON string: less than half the time of binascii's strict mode."""
 _LAST: Final = (b"", b"", _BASE64URL[::16], _BASE64URL[::4])
 """By length mod 4, the last characters whose unused bits are zero, so that encoding gives the input again."""
 _ALG_OF_CURVE: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
-_PUBLISHED_BESIDE: Final = frozenset({"kid", "alg", "use", "exp"})
 
 
 def b64url_bytes(data: bytes) -> bytes:
@@ -115,8 +120,8 @@ def unb64url_bytes(text: bytes) -> bytes:
     if surplus and text[-1] not in _LAST[surplus]:
         raise _refused("base64_malformed")
     try:
-        return binascii.a2b_base64(text.translate(_TO_STANDARD) + _PADDING[surplus], strict_mode=True)
-    except binascii.Error as error:
+        return _decode_bytes(b'"' + text.translate(_TO_STANDARD) + _PADDING[surplus])
+    except msgspec.DecodeError as error:
         raise _refused("base64_malformed") from error
 
 
@@ -159,10 +164,12 @@ def jwks_bytes(keys: Sequence[Mapping[str, str | int]]) -> bytes:
 def check_public_bytes(jwks: bytes) -> None:
     """Raise IntegrityError unless these bytes are a set of public keys and nothing else (SECURITY.md 7)."""
     try:
-        keys = _objects(jwks)
+        members = _members(jwks)
     except BadInput as error:
         raise _not_published(error.code, error.message) from error
-    if not keys:
+    if members.keys() != {"keys"}:
+        raise _not_published("jwks_member", CODES["jwks_member"])
+    if not (keys := members["keys"]):
         raise _not_published("jwks_empty", CODES["jwks_empty"])
     for key in keys:
         _check_published(key)
@@ -209,7 +216,7 @@ def parse_set(data: bytes, *, algorithms: Collection[str] | None = None) -> KeyS
     """
     if len(data) > SET_BYTES_MAX:
         raise TooLarge(f"a JWKS of {len(data)} bytes is above {SET_BYTES_MAX}", hint="is this URL the JWKS?")
-    objects = _objects(data)
+    objects = _members(data)["keys"]
     if any(key.get("kty") == "oct" for key in objects):
         raise _refused("jwks_oct", hint="tell the issuer that a secret is public, and take another")
     names = Counter(kid for key in objects if isinstance(kid := key.get("kid"), str))
@@ -227,12 +234,17 @@ def parse_set(data: bytes, *, algorithms: Collection[str] | None = None) -> KeyS
     return KeySet(tuple(keys), tuple(refused))
 
 
-def _objects(data: bytes) -> list[dict[str, Any]]:
+def _members(data: bytes) -> dict[str, Any]:
+    """The members of a set; `keys` is there, and is a list of objects."""
     value = strict_json.loads(data)
     keys = value.get("keys") if isinstance(value, dict) else None
-    if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
+    if (
+        not isinstance(value, dict)
+        or not isinstance(keys, list)
+        or not all(isinstance(k, dict) for k in keys)
+    ):
         raise _refused("jwks_malformed")
-    return keys
+    return value
 
 
 def _read_key(members: dict[str, Any], algorithms: Collection[str] | None) -> Jwk:
@@ -244,10 +256,10 @@ def _read_key(members: dict[str, Any], algorithms: Collection[str] | None) -> Jw
     _check_use(members)
     alg = members["alg"] if "alg" in members else _implied_alg(members, algorithms)
     public = _public_members(members, kty)
-    _check_alg(alg, public)
     if exp is not None and type(exp) is not int:
         raise _refused("jwk_malformed")
-    return Jwk(check_kid(members["kid"]) if "kid" in members else None, alg, public, exp)
+    kid = check_kid(members["kid"]) if "kid" in members else None
+    return Jwk(kid, _check_alg(alg, public), public, exp)
 
 
 def _check_use(members: Mapping[str, Any]) -> None:
@@ -278,12 +290,13 @@ def _public_members(members: Mapping[str, Any], kty: str) -> dict[str, str]:
     return strings
 
 
-def _check_alg(alg: object, public: Mapping[str, str]) -> None:
-    facts = ALGS.get(alg) if isinstance(alg, str) else None
-    if facts is None:
+def _check_alg(alg: object, public: Mapping[str, str]) -> str:
+    if not isinstance(alg, str) or alg not in ALGS:
         raise _refused("jwk_unknown_alg")
+    facts = ALGS[alg]
     if (facts.kty, facts.crv) != (public["kty"], public.get("crv")) or public.get("alg", alg) != alg:
         raise _refused("jwk_alg_mismatch")
+    return alg
 
 
 def _check_published(key: Mapping[str, Any]) -> None:
@@ -292,13 +305,10 @@ def _check_published(key: Mapping[str, Any]) -> None:
         raise _not_published("jwks_oct", CODES["jwks_oct"])
     if not PRIVATE_MEMBERS.isdisjoint(key):
         raise _not_published("jwk_private", CODES["jwk_private"])
-    allowed = PUBLIC_MEMBERS.get(kty if isinstance(kty, str) else "", frozenset()) | _PUBLISHED_BESIDE
-    if not key.keys() <= allowed or type(key.get("exp", 0)) is not int:
+    if not isinstance(kty, str) or type(key.get("exp", 0)) is not int:
+        raise _not_published("jwk_malformed", CODES["jwk_malformed"])
+    if project(key, kid=key.get("kid", ""), alg=key.get("alg", ""), exp=key.get("exp")) != key:
         raise _not_published("jwks_member", CODES["jwks_member"])
-    try:
-        project(key, kid=key.get("kid", ""), alg=key.get("alg", ""))
-    except IntegrityError as error:
-        raise _not_published(error.code, error.message) from error
 
 
 def _refused(code: str, *, hint: str = "", **details: Any) -> BadInput:

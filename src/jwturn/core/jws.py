@@ -31,11 +31,11 @@ CODES: Final[Mapping[str, str]] = {
     "crit_refused": "the header has crit: an extension that nobody here understands",
     "b64_refused": "the header has b64: an unencoded payload (RFC 7797)",
     "zip_refused": "the header has zip: a compressed payload",
-    "cty_refused": "the header says cty JWT, a token within a token, or cty is not a string",
+    "cty_refused": "the header says cty JWT, a token within a token, or cty is no ASCII string",
     "alg_malformed": "the header has no alg, or it is not a string",
     "alg_unknown": "alg is not one of the algorithms of this project, byte for byte; none is not one",
     "kid_malformed": "kid is not a string of 1 to 256 printable ASCII characters",
-    "typ_malformed": "typ is not a string",
+    "typ_malformed": "typ is not a string of ASCII characters",
     "claims_not_object": "the payload is not a JSON object",
     **strict_json.CODES,
 }
@@ -163,7 +163,7 @@ def refused(code: str, words: str = "") -> TokenRefused:
 
 
 def _media_type(value: object, code: str) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isascii():
         raise refused(code)
     return media_type(value)
 

@@ -1,7 +1,7 @@
 """Key and KeyRing, the values everything else decides on, and their invariants.
 
-Both are frozen: the only way a ring changes is `evolve.apply`. A key carries the absolute times it was promised and
-the bounds it was given, so that editing a policy never shortens a living key's promise.
+Both are frozen: the only way a ring changes is `evolve.apply`. A key carries the absolute times it was
+promised and the bounds it was given, so that editing a policy never shortens a living key's promise.
 """
 
 from dataclasses import dataclass, replace
@@ -43,7 +43,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Others still sign with this imported key: no token of theirs ends after `exp` (the mark), seen time apart."""
+    """Others still sign with this imported key.
+
+    No token of theirs ends after `exp` (the mark), seen time apart.
+    """
 
     exp: datetime
     seen_until: timedelta
@@ -53,8 +56,8 @@ class Foreign:
 class Key:
     """One key of a ring. `public` is the public JWK (None for oct); `private` is its sealed private half.
 
-    `published` and `superseded` are stamped by the first later transaction that finds the step committed; until then
-    they are None. `sign_from` and `sign_until` are promises, rounded up to whole seconds.
+    `published` and `superseded` are stamped by the first later transaction that finds the step committed;
+    until then they are None. `sign_from` and `sign_until` are promises, rounded up to whole seconds.
     """
 
     kid: str
@@ -98,7 +101,8 @@ class Easing:
 class KeyRing:
     """The keys of one signing purpose under one issuer, with its policy and its place in the audit chain.
 
-    `epoch` counts every change, `era` every recovery; `turn_at` is the booked turn (None: cancelled by a roll-back).
+    `epoch` counts every change, `era` every recovery; `turn_at` is the booked turn (None: cancelled by a
+    roll-back).
     """
 
     id: str
@@ -124,7 +128,10 @@ class KeyRing:
         raise NotFound(f"ring {self.name} has no key {kid!r}", hint=f"jwturn keys --ring {self.name}")
 
     def find(self, prefix: str) -> Key:
-        """The one living key (else any key) whose kid begins with `prefix`. Raises NotFound, also when several do."""
+        """The one living key (else any key) whose kid begins with `prefix`.
+
+        Raises NotFound, also when several do.
+        """
         found = [key for key in self.keys if key.kid == prefix] or [
             key for key in self.keys if prefix and key.kid.startswith(prefix)
         ]
@@ -187,7 +194,10 @@ def _broken_key(key: Key) -> list[tuple[bool, str]]:
         (key.symmetric != (key.public is None), f"key {key.kid} has the wrong public half"),
         (key.state is ACTIVE and not promised, f"key {key.kid} is active without a promised sign_from"),
         (bool(early), f"key {key.kid} was promoted before its sign_from"),
-        (key.state in (REVOKED, RETIRED) and key.private is not None, f"{key.state} key {key.kid} has a private half"),
+        (
+            key.state in (REVOKED, RETIRED) and key.private is not None,
+            f"{key.state} key {key.kid} has a private half",
+        ),
         (half_due and key.shredded is not None, f"{key.state} key {key.kid} was shredded"),
         (key.state is REVOKED and key.revoked is None, f"key {key.kid} is revoked without a time"),
     ]

@@ -1,10 +1,11 @@
 """Grants, leases, marks and counts: no token outlives a number that was durable first.
 
 A grant is written before use: the transaction that grants or renews node n's lease on key k also writes
-mark(n, k) = max(mark(n, k), lease_until + token_ttl_max). Node n never issues an exp above it. Nothing but n's own
-release, naming its last grant, lowers a mark. The last exp of a key is the largest of its marks.
+mark(n, k) = max(mark(n, k), lease_until + token_ttl_max). Node n never issues an exp above it. Nothing but
+n's own release, naming its last grant, lowers a mark. The last exp of a key is the largest of its marks.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import TypeAlias
 from jwturn.core.durations import format_duration
 from jwturn.core.errors import Unavailable
 from jwturn.core.keys import Key, KeyRing
+from jwturn.core.states import VERIFY_ONLY
 from jwturn.core.timing import BEGINNING, Due, Now
 
 Minute: TypeAlias = int
@@ -53,7 +55,10 @@ NONE = RingLeases()
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a node was given: the key, its lease's length, the mark, and the store's clock as of the transaction."""
+    """What a node was given.
+
+    The key, its lease's length, the mark, and the store's clock as of the transaction.
+    """
 
     ring_id: str
     kid: str
@@ -72,11 +77,16 @@ class Usage:
 
 
 def signable(ring: KeyRing, now: datetime) -> Key:
-    """The key a signer may use now. Raises Unavailable: no active key, its lead was not kept, or past its hard end."""
+    """The key a signer may use now.
+
+    Raises Unavailable: no active key, its lead was not kept, or past its hard end.
+    """
     key = ring.active
     if key is None:
         raise Unavailable(
-            f"ring {ring.name} has no active key", hint=f"jwturn plan --ring {ring.name}", code="no_active_key"
+            f"ring {ring.name} has no active key",
+            hint=f"jwturn plan --ring {ring.name}",
+            code="no_active_key",
         )
     if key.sign_from is None or key.promoted is None or key.promoted.at < key.sign_from:
         raise Unavailable(
@@ -87,8 +97,8 @@ def signable(ring: KeyRing, now: datetime) -> Key:
     end = hard_end(ring, key)
     if end is not None and now >= end:
         raise Unavailable(
-            f"key {key.kid} of ring {ring.name} is past its hard end ({end:%Y-%m-%d %H:%M:%SZ}): it should have been"
-            f" turned {format_duration(ring.policy.overdue_max)} earlier",
+            f"key {key.kid} of ring {ring.name} is past its hard end ({end:%Y-%m-%d %H:%M:%SZ}):"
+            f" it should have been turned {format_duration(ring.policy.overdue_max)} earlier",
             hint=f"start `jwturn serve`, then: jwturn plan --ring {ring.name}",
             code="hard_end",
         )
@@ -100,20 +110,37 @@ def hard_end(ring: KeyRing, key: Key) -> datetime | None:
     return None if key.sign_until is None else key.sign_until + ring.policy.overdue_max
 
 
-def granted(ring: KeyRing, key: Key, *, node: str, mark: Mark | None, number: int, now: Now) -> tuple[Lease, Mark]:
-    """The lease and mark of a grant or renewal; a mark is never lowered by one."""
+def granted(
+    ring: KeyRing,
+    key: Key,
+    *,
+    node: str,
+    before: Lease | None = None,
+    mark: Mark | None,
+    number: int,
+    now: Now,
+) -> tuple[Lease, Mark]:
+    """The lease and mark of a grant or renewal.
+
+    Neither the lease before, on this key, nor the mark is lowered.
+    """
     until = now.at + ring.policy.signer_lease
     end = hard_end(ring, key)
     until = until if end is None else min(until, end)
     exp = until + ring.policy.token_ttl_max
     seen_until = now.seen + ring.policy.signer_lease + ring.policy.token_ttl_max
+    if before is not None:
+        until = max(before.until, until)
     if mark is not None:
         exp, seen_until = max(mark.exp, exp), max(mark.seen_until, seen_until)
     return Lease(node, key.kid, number, until), Mark(node, key.kid, exp, seen_until, number)
 
 
 def released(mark: Mark, *, number: int, largest_exp: datetime | None) -> Mark:
-    """The mark after its node's own release: lowered to the largest exp signed, unless a later grant exists."""
+    """The mark after its node's own release.
+
+    Lowered to the largest exp signed, unless a later grant exists.
+    """
     if mark.number != number:
         return mark
     return replace(mark, exp=min(mark.exp, largest_exp or BEGINNING))
@@ -125,6 +152,16 @@ def last_exp(leases: RingLeases, key: Key) -> datetime | None:
     if key.foreign is not None:
         exps.append(key.foreign.exp)
     return max(exps, default=None)
+
+
+def exp_bound(leases: RingLeases, key: Key) -> int | None:
+    """The `exp` member a verify-only key is published with once its private half is shredded.
+
+    Its mark, in Unix seconds. A token above it proves that the private half is in other hands.
+    """
+    exp = last_exp(leases, key)
+    over = key.state is VERIFY_ONLY and key.private is None and key.promoted is not None
+    return math.ceil(exp.timestamp()) if over and exp is not None else None
 
 
 def last_seen(leases: RingLeases, key: Key) -> timedelta:

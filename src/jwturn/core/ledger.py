@@ -1,8 +1,9 @@
-"""Audit events, hash-chained: drop, edit and reorder show in the chain; truncation and fork against a head kept
-elsewhere.
+"""Audit events, hash-chained: drop, edit and reorder show in the chain.
 
-Each ring has a chain; the store has one whose checkpoints list the heads that changed. An event is written in the
-transaction of the change it tells of: if it cannot be written, the change does not happen.
+Truncation and fork against a head kept elsewhere.
+
+Each ring has a chain; the store has one whose checkpoints list the heads that changed. An event is written
+in the transaction of the change it tells of: if it cannot be written, the change does not happen.
 """
 
 import hashlib
@@ -30,7 +31,10 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a chain: what was done, by whom, why, when (the store's clock), and the hash of the line before."""
+    """One line of a chain.
+
+    What was done, by whom, why, when (the store's clock), and the hash of the line before.
+    """
 
     chain: str
     seq: int
@@ -46,7 +50,16 @@ class Event:
 
     def hashed(self) -> "Event":
         """The event with its hash: SHA-256 over the canonical bytes of every other field."""
-        body = [self.chain, self.seq, self.at.isoformat(), self.who, self.action, self.kid, self.reason, self.why]
+        body = [
+            self.chain,
+            self.seq,
+            self.at.isoformat(),
+            self.who,
+            self.action,
+            self.kid,
+            self.reason,
+            self.why,
+        ]
         digest = hashlib.sha256(canonical([*body, dict(self.detail), self.prev])).hexdigest()
         return replace(self, hash=digest)
 
@@ -85,7 +98,9 @@ def checkpoint(head: Head, heads: Mapping[str, Head], *, at: datetime, who: str)
 
 
 def verify(events: Iterable[Event], *, chain: str, after: Head | None = None) -> Head:
-    """The head of a chain, if every line is whole and in its place; begins at `after` or at the chain's start.
+    """The head of a chain, if every line is whole and in its place.
+
+    Begins at `after` or at the chain's start.
 
     Raises IntegrityError naming the first line that was edited, dropped, moved or forged.
     """
@@ -108,7 +123,11 @@ def _detail(step: Step) -> dict[str, Any]:
         key = step.key
         waiver = {} if key.waiver is None else {"waiver": str(key.waiver)}
         foreign = {} if key.foreign is None else {"foreign_exp": key.foreign.exp.isoformat()}
-        return {"alg": key.alg, "state": str(key.state), "public": key.public, "origin": str(key.origin)} | waiver | foreign
+        return (
+            {"alg": key.alg, "state": str(key.state), "public": key.public, "origin": str(key.origin)}
+            | waiver
+            | foreign
+        )
     if isinstance(step, BookTurn):
         return {"turn_at": None if step.at is None else step.at.isoformat()}
     if isinstance(step, HoldKey):

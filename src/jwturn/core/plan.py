@@ -1,12 +1,15 @@
-"""plan: what to do with a ring now; next_due: when to ask again; agenda: everything that is booked, and when.
+"""plan: what to do with a ring now; next_due: when to ask again; agenda.
 
-Pure and deterministic: the ring, its leases and the two clocks go in, steps come out in the order of application. The
-service applies them and asks again until the answer is (). Dry run, status, service and simulator call this alone.
+Everything that is booked, and when.
 
-The rule in one paragraph. There is always a standby of the policy's algorithm; one lead before a booked turn there
-are two, so that after the turn another mature one is there. A turn promotes the mature standby when it is due, or at
-once when nothing is active. What was superseded loses its private half after the roll-back window and leaves the set
-when its tail is over.
+Pure and deterministic: the ring, its leases and the two clocks go in, steps come out in the order of
+application. The service applies them and asks again until the answer is (). Dry run, status, service and
+simulator call this alone.
+
+The rule in one paragraph. There is always a standby of the policy's algorithm; one lead before a booked
+turn there are two, so that after the turn another mature one is there. A turn promotes the mature standby
+when it is due, or at once when nothing is active. What was superseded loses its private half after the
+roll-back window and leaves the set when its tail is over.
 """
 
 from dataclasses import dataclass
@@ -97,7 +100,9 @@ def _turn(ring: KeyRing, now: Now) -> list[Booked]:
 
 
 def _creation(ring: KeyRing, now: Now) -> list[Booked]:
-    standbys = [key for key in ring.in_state(STANDBY) if key.alg == ring.policy.alg and key.private is not None]
+    standbys = [
+        key for key in ring.in_state(STANDBY) if key.alg == ring.policy.alg and key.private is not None
+    ]
     if not standbys:
         first = ring.active is None and not ring.issuer_served and not ring.keys
         changed = ring.active is not None and ring.active.alg != ring.policy.alg
@@ -109,7 +114,10 @@ def _creation(ring: KeyRing, now: Now) -> list[Booked]:
 
 
 def next_lead(ring: KeyRing, now: Now) -> timedelta:
-    """How long before it may sign a key made now has to be made: its lead, the ticks, the stamp and the rounding."""
+    """How long before it may sign a key made now has to be made.
+
+    Its lead, the ticks, the stamp and the rounding.
+    """
     bounds = ring.policy.bounds
     for easing in ring.easings:
         bounds = bounds.raised(easing.bounds)
@@ -125,7 +133,8 @@ def _old_algorithm(ring: KeyRing, now: Now) -> list[Booked]:
     old = [
         key
         for key in ring.in_state(STANDBY)
-        if key.alg != ring.policy.alg and not (key.holds or key.foreign or guards.last_in_issuer_set(ring, key))
+        if key.alg != ring.policy.alg
+        and not (key.holds or key.foreign or guards.last_in_issuer_set(ring, key))
     ]
     return [Booked(due, Discard(key.kid, Reason.ALG_CHANGED)) for key in old]
 

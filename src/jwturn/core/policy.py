@@ -1,8 +1,8 @@
 """RotationPolicy: the numbers of one ring, and the inequalities they must obey.
 
-The inequalities are those of the theorem in `timing`; a policy that breaks one is refused with the numbers, what set
-them, and the way out. `verifiers` are turned into numbers once, when the policy is set, so that a later release with
-other figures changes no living policy.
+The inequalities are those of the theorem in `timing`; a policy that breaks one is refused with the numbers,
+what set them, and the way out. `verifiers` are turned into numbers once, when the policy is set, so that a
+later release with other figures changes no living policy.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -27,7 +27,10 @@ TICKS_IN_LEAD: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RotationPolicy:
-    """How a ring turns. Durations are timedelta; the symbols are those of `timing.Bounds` and DESIGN section 3."""
+    """How a ring turns.
+
+    Durations are timedelta; the symbols are those of `timing.Bounds` and DESIGN section 3.
+    """
 
     alg: str = "ES256"
     rsa_bits: int = 3072
@@ -56,7 +59,10 @@ class RotationPolicy:
     typ: str = "JWT"
     not_before: bool = False
     unproved: bool = False
-    """Only for demonstrations that must fail: the lead is forced to zero and the inequalities are not checked."""
+    """Only for demonstrations that must fail.
+
+    The lead is forced to zero and the inequalities are not checked.
+    """
 
     @property
     def verifier_ttl_max(self) -> timedelta:
@@ -97,7 +103,10 @@ class RotationPolicy:
         return ALGS[self.alg].kty == "oct"
 
     def in_issuer_set(self, alg: str) -> bool:
-        """Whether a new key of `alg` enters the issuer's set: AKP keys only where the ring says so, oct never."""
+        """Whether a new key of `alg` enters the issuer's set.
+
+        AKP keys only where the ring says so, oct never.
+        """
         kty = ALGS[alg].kty
         return kty != "oct" and (kty != "AKP" or self.akp_in_issuer_set)
 
@@ -112,31 +121,42 @@ _ZERO: Final = Bounds(
     leeway_max=timedelta(),
 )
 
-FIELDS: Final = frozenset(f.name for f in fields(RotationPolicy)) - {"declared", "verifier_ttl_given", "unproved"} | {
-    "verifier_ttl_max"
-}
+FIELDS: Final = frozenset(f.name for f in fields(RotationPolicy)) - {
+    "declared",
+    "verifier_ttl_given",
+    "unproved",
+} | {"verifier_ttl_max"}
 """The names a person may set."""
 
 
 def edited(policy: RotationPolicy, changes: dict[str, Any], *, tick_cap: timedelta) -> RotationPolicy:
-    """The policy with `changes` (field name to typed value), its verifiers turned into numbers, and validated.
+    """The policy with `changes` (field name to typed value), validated, its verifiers turned into numbers.
 
     Raises PolicyRefused (an inequality), BadInput (a name or value).
     """
     if "verifier_ttl_max" in changes:
         changes = {**changes, "verifier_ttl_given": changes["verifier_ttl_max"]}
         del changes["verifier_ttl_max"]
-    if "jwks_max_age" in changes and "edge_ttl_max" not in changes and policy.edge_ttl_max == policy.jwks_max_age:
+    if (
+        "jwks_max_age" in changes
+        and "edge_ttl_max" not in changes
+        and policy.edge_ttl_max == policy.jwks_max_age
+    ):
         changes = {**changes, "edge_ttl_max": changes["jwks_max_age"]}
     policy = replace(policy, **changes)
     if policy.alg not in ALGS:
-        raise BadInput(f"unknown algorithm {policy.alg!r}", hint=f"one of {', '.join(ALGS)}", code="unknown_alg")
+        raise BadInput(
+            f"unknown algorithm {policy.alg!r}", hint=f"one of {', '.join(ALGS)}", code="unknown_alg"
+        )
     policy = replace(policy, declared=resolve(policy.verifiers, max_age=policy.jwks_max_age))
     return validated(policy, tick_cap=tick_cap)
 
 
 def validated(policy: RotationPolicy, *, tick_cap: timedelta) -> RotationPolicy:
-    """The policy, if every inequality holds. Raises PolicyRefused with the first that does not, and the way out."""
+    """The policy, if every inequality holds.
+
+    Raises PolicyRefused with the first that does not, and the way out.
+    """
     if policy.unproved:
         return policy
     _check_values(policy)
@@ -150,8 +170,8 @@ def warnings(policy: RotationPolicy) -> list[str]:
     said = []
     if policy.rotate_every > CRYPTOPERIOD_WARNING:
         said.append(
-            f"rotate_every ({format_duration(policy.rotate_every)}) keeps a key signing longer than six months;"
-            " a leak stays useful as long"
+            f"rotate_every ({format_duration(policy.rotate_every)}) keeps a key signing longer than"
+            " six months; a leak stays useful as long"
         )
     said += [
         f"verifier {v.name} keeps a set without limit when it cannot refresh: a revocation has no bound there"
@@ -182,7 +202,10 @@ def _check_values(policy: RotationPolicy) -> None:
     if policy.rsa_bits not in RSA_BITS:
         _refuse(f"rsa_bits = {policy.rsa_bits} is not offered", "one of 2048, 3072, 4096")
     if policy.delivery not in ("pull", "manual"):
-        _refuse(f"delivery = {policy.delivery!r} is not known", "pull (verifiers ask) or manual (`jwturn delivered`)")
+        _refuse(
+            f"delivery = {policy.delivery!r} is not known",
+            "pull (verifiers ask) or manual (`jwturn delivered`)",
+        )
     if policy.printable and not policy.symmetric:
         _refuse(f"printable is for HMAC secrets, and {policy.alg} has none", "printable = false")
 
@@ -210,21 +233,23 @@ def _check_theorem(policy: RotationPolicy, tick_cap: timedelta) -> None:
     needed = lead(policy.bounds)
     if timedelta() < policy.edge_ttl_max < policy.jwks_max_age:
         _refuse(
-            f"edge_ttl_max ({format_duration(policy.edge_ttl_max)}) is shorter than jwks_max_age"
-            f" ({format_duration(policy.jwks_max_age)}): shared caches would keep sets longer than the lead counts on",
+            f"edge_ttl_max ({format_duration(policy.edge_ttl_max)}) is shorter than"
+            f" jwks_max_age ({format_duration(policy.jwks_max_age)}):"
+            " shared caches would keep sets longer than the lead counts on",
             "raise edge_ttl_max to jwks_max_age, or set it to 0 to forbid shared caches",
         )
     if policy.rotate_every <= needed:
         _refuse(
-            f"rotate_every ({format_duration(policy.rotate_every)}) must exceed the lead ({format_duration(needed)});"
-            f" the lead is set by {policy.decided_by}",
-            _shorter_lead(policy, tick_cap),
+            f"rotate_every ({format_duration(policy.rotate_every)}) must exceed"
+            f" the lead ({format_duration(needed)})\nthe lead is set by {policy.decided_by}",
+            _shorter_lead(policy),
         )
     if needed < TICKS_IN_LEAD * tick_cap:
+        fitting = format_duration(needed / TICKS_IN_LEAD)
         _refuse(
             f"the lead ({format_duration(needed)}) is shorter than ten ticks of the store"
             f" ({format_duration(TICKS_IN_LEAD * tick_cap)})",
-            f"make the store with tick_cap = {format_duration(needed / TICKS_IN_LEAD)} or less, or raise the bounds",
+            f"raise the bounds, or make the store with tick_cap = {fitting} or less",
         )
     if policy.signer_lease <= 2 * policy.signer_refresh:
         _refuse(
@@ -234,9 +259,10 @@ def _check_theorem(policy: RotationPolicy, tick_cap: timedelta) -> None:
         )
 
 
-def _shorter_lead(policy: RotationPolicy, tick_cap: timedelta) -> str:
+def _shorter_lead(policy: RotationPolicy) -> str:
     if policy.verifiers or policy.verifier_ttl_given is not None:
-        return f"raise rotate_every above {format_duration(lead(policy.bounds))}, or shorten the bound named above"
+        above = format_duration(lead(policy.bounds))
+        return f"raise rotate_every above {above}, or shorten the bound named above"
     example = replace(policy, verifiers=("jose", "pyjwt"))
     example = replace(example, declared=resolve(example.verifiers, max_age=policy.jwks_max_age))
     shorter = format_duration(lead(example.bounds))

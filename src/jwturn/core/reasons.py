@@ -1,4 +1,7 @@
-"""Every reason a step may have. `status`, `plan` and the audit events show these words; the texts stand in docs."""
+"""Every reason a step may have.
+
+`status`, `plan` and the audit events show these words; the texts stand in docs.
+"""
 
 from enum import StrEnum
 from typing import Final

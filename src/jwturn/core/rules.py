@@ -41,7 +41,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         for wrong, words in (
-            (not isinstance(self.issuer, str) or not self.issuer, "the issuer is empty or not a string"),
+            (not self.issuer, "the issuer is empty"),
             (not _is_audience(self.audience), "audience must be a frozenset of names, or ANY said aloud"),
             (self.leeway < timedelta(), "the leeway is negative"),
             (self.token_ttl_max <= timedelta(), "token_ttl_max is not above zero"),
@@ -49,7 +49,7 @@ class Rules:
             (not ALGS.keys() >= (self.algorithms or set()), "algorithms has an unknown name"),
         ):
             if wrong:
-                raise BadInput(f"these rules were refused: {words}", code="rules_malformed", hint="correct them")
+                raise BadInput(f"these rules were refused: {words}", code="rules_malformed", hint=words)
         typ = frozenset(name if name is None else media_type(name) for name in self.typ)
         object.__setattr__(self, "typ", typ)
         object.__setattr__(self, "leeway_seconds", self.leeway.total_seconds())

@@ -1,7 +1,9 @@
-"""Bytes that must not get out: no repr, no str, no pickle, no equality, no hash. Only `reveal()` gives them.
+"""Bytes that must not get out: no repr, no str, no pickle, no equality, no hash.
 
-CPython cannot promise that memory is zeroed, so this keeps secrets out of logs, tracebacks and comparisons rather
-than out of memory (SECURITY.md says so).
+Only `reveal()` gives them.
+
+CPython cannot promise that memory is zeroed, so this keeps secrets out of logs, tracebacks and comparisons
+rather than out of memory (SECURITY.md says so).
 """
 
 from typing import NoReturn

@@ -1,8 +1,9 @@
 """Seen time: how long the store has been watched running, not how far its clock has moved.
 
-One row in the store. Each tick of a node adds what passed since the last tick, at most `tick_cap`, and never lifts
-the total above what that node last read plus its own boottime since. So a clock that jumps ten years ahead, a restart
-or a night without the service add nothing: what waits for seen time does not mature, and nothing is destroyed.
+One row in the store. Each tick of a node adds what passed since the last tick, at most `tick_cap`, and
+never lifts the total above what that node last read plus its own boottime since. So a clock that jumps ten
+years ahead, a restart or a night without the service add nothing: what waits for seen time does not mature,
+and nothing is destroyed.
 """
 
 from dataclasses import dataclass

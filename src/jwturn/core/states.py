@@ -1,7 +1,9 @@
-"""The law of states: which state a key may move to, and by which act. The lifecycle diagram is drawn from this table.
+"""The law of states: which state a key may move to, and by which act.
 
-The names are the field's: standby is NIST SP 800-57 pre-activation, verify-only its deactivated, revoked its
-compromised, retired its destroyed.
+The lifecycle diagram is drawn from this table.
+
+The names are the field's: standby is NIST SP 800-57 pre-activation, verify-only its deactivated, revoked
+its compromised, retired its destroyed.
 """
 
 from enum import StrEnum

@@ -1,5 +1,6 @@
-"""Steps: what can be done to a ring, as values with a reason. `plan` proposes them, persons ask for them, `evolve`
-applies them; printable, storable, testable.
+"""Steps: what can be done to a ring, as values with a reason.
+
+`plan` proposes them, persons ask for them, `evolve` applies them; printable, storable, testable.
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """A standby becomes active and the active key verify-only; a waiver says why the lead need not be over."""
+    """A standby becomes active, the active key verify-only; a waiver says why the lead need not be over."""
 
     kid: str
     reason: Reason
@@ -134,8 +135,11 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Recover:
-    """An older store goes on in a new era: forgotten keys come back verify-only, revocations are restated, and every
-    key counts as used elsewhere until `foreign`."""
+    """An older store goes on in a new era.
+
+    Forgotten keys come back verify-only, revocations are restated, and every key counts as used elsewhere
+    until `foreign`.
+    """
 
     keys: tuple[Key, ...]
     revoked: tuple[str, ...]

@@ -1,15 +1,15 @@
 """JSON as SECURITY.md section 4 wants it: one reading or none (RFC 8259, I-JSON RFC 7493).
 
 Two parsers that read the same bytes differently are a way past a check, so what is ambiguous is refused:
-duplicate members at any level, other encodings than UTF-8, numbers that do not fit. msgspec refuses
-everything in this list but duplicates, depth and long integers. Those are first decided cheaply: a text
-with few brackets is not deep, and a text that is byte for byte what the parsed value is written as names no
-member twice. Only what that leaves open (spaces, escapes) goes through the slower second reading.
+duplicate members at any level, other encodings than UTF-8, numbers that do not fit. msgspec refuses all of
+that but duplicates, depth and long integers. Most texts are decided cheaply: one that fits a flat type is
+neither deep nor has long integers, and one that is byte for byte what its value is written as names no
+member twice. Only what that leaves open (nesting, spaces, escapes) goes through the slower second reading.
 """
 
 import json
 import re
-from typing import Final, NoReturn
+from typing import Annotated, Final, NoReturn, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,7 @@ from jwturn.core.errors import BadInput
 
 DEPTH_MAX: Final = 16
 DIGITS_MAX: Final = 20
+_FLAT_DEPTH: Final = 3
 
 CODES: Final = {
     "json_encoding": "the text is not UTF-8, or begins with a byte order mark",
@@ -30,13 +31,29 @@ _BOMS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
+_Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Scalar: TypeAlias = str | _Int64 | float | bool | None
+_Flat: TypeAlias = dict[str, _Scalar | list[_Scalar] | dict[str, _Scalar | list[_Scalar]]]
+
 _decode: Final = msgspec.json.Decoder().decode
+_decode_flat: Final = msgspec.json.Decoder(_Flat).decode
 _encode: Final = msgspec.json.Encoder().encode
-_fits_64_bits: Final = msgspec.msgpack.Encoder().encode
 
 
 def loads(data: bytes, *, depth: int = DEPTH_MAX) -> object:
     """The value of a JSON text; raises BadInput with one of CODES (SECURITY.md 4)."""
+    if depth >= _FLAT_DEPTH:
+        try:
+            value = _decode_flat(data)
+        except (msgspec.DecodeError, ValueError, OverflowError):
+            return _loads_any(data, depth)
+        if _encode(value) == data:
+            return value
+    return _loads_any(data, depth)
+
+
+def _loads_any(data: bytes, depth: int) -> object:
+    """The strict reading of any text: a scan for depth, a decoder for grammar, another for the rest."""
     if data.count(b"[") + data.count(b"{") > depth and _deeper_than(data, depth):
         raise _refused("json_depth")
     try:
@@ -51,18 +68,8 @@ def loads(data: bytes, *, depth: int = DEPTH_MAX) -> object:
         raise _refused("json_number") from error
     except RecursionError as error:
         raise _refused("json_depth") from error
-    if not _plainly_unambiguous(value, data):
-        _read_again(data)
+    _read_again(data)
     return value
-
-
-def _plainly_unambiguous(value: object, data: bytes) -> bool:
-    """Whether the cheap checks suffice: written again it is the same text, and every integer has 64 bits."""
-    try:
-        _fits_64_bits(value)
-    except OverflowError:
-        return False
-    return _encode(value) == data
 
 
 def _read_again(data: bytes) -> None:

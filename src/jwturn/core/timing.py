@@ -1,11 +1,12 @@
 """The theorem jwturn stands on, as plain arithmetic.
 
-A verifier that is healthy at its time v judges tokens by a key set as it stood at some time u in [v - H, v], where
+A verifier that is healthy at its time v judges tokens by a key set as it stood at some time u in [v - H,
+v], where
 
     H = (D + E + V + 2F)(1 + rho)
 
-is the horizon: a set waits up to D in an origin, E in shared caches and V in the verifier, and is fetched twice where
-a shared cache stands between. So if no signer uses a key before
+is the horizon: a set waits up to D in an origin, E in shared caches and V in the verifier, and is fetched
+twice where a shared cache stands between. So if no signer uses a key before
 
     sign_from = published_at + H (1 + rho) + 6 eps                      (the lead)
 
@@ -13,9 +14,9 @@ and the key stays published until
 
     last_exp + lam + 2 eps + 1 s                                         (the tail)
 
-then every token of it that is inside its time window finds the key in the verifier's set. The 6 eps are 2 eps each
-for the clocks of the store, a cache and the verifier; the second is for verifiers that cut time to whole seconds. No
-cache term is in the tail: an old cache only holds more old keys. Every term is needed.
+then every token of it that is inside its time window finds the key in the verifier's set. The 6 eps are 2
+eps each for the clocks of the store, a cache and the verifier; the second is for verifiers that cut time to
+whole seconds. No cache term is in the tail: an old cache only holds more old keys. Every term is needed.
 """
 
 from dataclasses import dataclass, fields
@@ -30,7 +31,10 @@ REPLY_MAX: Final = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """The bounds that decide lead and tail; a key stores those it was promised. The symbols are the docstring's."""
+    """The bounds that decide lead and tail; a key stores those it was promised.
+
+    The symbols are the docstring's.
+    """
 
     publish_delay_max: timedelta
     """D: longest an origin serves a set it has not re-read from the store."""
@@ -54,7 +58,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something happened: the store's clock, and the seen time then (how long the store had been watched)."""
+    """When something happened.
+
+    The store's clock, and the seen time then (how long the store had been watched).
+    """
 
     at: datetime
     seen: timedelta
@@ -118,10 +125,13 @@ def tail(bounds: Bounds) -> timedelta:
 
 
 def exposure(bounds: Bounds, verifier_ttl: timedelta, stale_max: timedelta | None) -> timedelta | None:
-    """How long after a revocation a verifier may still trust the key: H, and stale use where it cannot refresh.
+    """How long after a revocation a verifier may still trust the key.
 
-    `verifier_ttl` is the lifetime of that verifier's set; `stale_max` None means it keeps a stale set without limit:
-    then there is no bound, and the answer is None (exp does not help: a thief mints new tokens).
+    H, and stale use where it cannot refresh.
+
+    `verifier_ttl` is the lifetime of that verifier's set; `stale_max` None means it keeps a stale set
+    without limit: then there is no bound, and the answer is None (exp does not help: a thief mints new
+    tokens).
     """
     if stale_max is None:
         return None
@@ -129,11 +139,16 @@ def exposure(bounds: Bounds, verifier_ttl: timedelta, stale_max: timedelta | Non
 
 
 def clocks_agree(node: datetime, store: datetime, skew_max: timedelta) -> bool:
-    """Whether a node's wall clock and the store's may both be right: no more than 2 eps and one reply apart."""
+    """Whether a node's wall clock and the store's may both be right.
+
+    No more than 2 eps and one reply apart.
+    """
     return abs(node - store) <= 2 * skew_max + REPLY_MAX
 
 
-def moved_alike(store_elapsed: timedelta, boottime_elapsed: timedelta, bounds: tuple[timedelta, float]) -> bool:
+def moved_alike(
+    store_elapsed: timedelta, boottime_elapsed: timedelta, bounds: tuple[timedelta, float]
+) -> bool:
     """Whether the store's clock moved like the node's boottime; `bounds` are eps and rho."""
     skew_max, rate_error = bounds
     return abs(store_elapsed - boottime_elapsed) <= 2 * skew_max + REPLY_MAX + boottime_elapsed * rate_error

@@ -1,4 +1,7 @@
-"""API tokens: who may call the service, with which role, for which rings, until when. Only the hash is kept."""
+"""API tokens: who may call the service, with which role, for which rings, until when.
+
+Only the hash is kept.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -46,7 +49,10 @@ PERMITS: Final[dict[Role, frozenset[Permission]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A caller of the service. `rings` empty means every ring; `digest` is SHA-256 of the whole token, in hex."""
+    """A caller of the service.
+
+    `rings` empty means every ring; `digest` is SHA-256 of the whole token, in hex.
+    """
 
     name: str
     digest: str

@@ -39,7 +39,9 @@ class WitnessHead:
 def head_of(ring: KeyRing) -> WitnessHead:
     """The head of a ring as it is about to be, or was, committed."""
     published = tuple(
-        WitnessKey(key.kid, key.alg, key.public, key.in_issuer_set) for key in ring.keys if key.state in PUBLISHED
+        WitnessKey(key.kid, key.alg, key.public, key.in_issuer_set)
+        for key in ring.keys
+        if key.state in PUBLISHED
     )
     revoked = tuple(key.kid for key in ring.keys if key.revoked is not None)
     return WitnessHead(
@@ -57,7 +59,8 @@ def demand_descent(ring: KeyRing, witnessed: WitnessHead | None, hash_at: str | 
     hint = f'find the newer store; or say: jwturn recover --ring {ring.name} --reason "..."'
     if (ring.era, ring.epoch) < witnessed.order:
         raise IntegrityError(
-            f"the store is older than its witness: ring {ring.name} is at epoch {ring.epoch} (era {ring.era}), and epoch"
+            "the store is older than its witness:"
+            f" ring {ring.name} is at epoch {ring.epoch} (era {ring.era}), and epoch"
             f" {witnessed.epoch} (era {witnessed.era}) was seen; revoked keys may live again here, so nothing is signed",
             hint=hint,
             code="older_store",

@@ -3,22 +3,19 @@
 Whoever calls the private forms has asked for a loud word and written the audit event; nothing here does.
 """
 
+import base64
 from collections.abc import Mapping
-from typing import Final
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from jwturn.core.errors import BadInput
 from jwturn.core.jwk import b64url
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Hmac, algorithm
-from jwturn.crypto.private import PrivateKey, hmac_secret, private_key
+from jwturn.crypto.pbes2 import encrypted
+from jwturn.crypto.private import PrivateKey, hmac_secret, pkcs8, private_key
 from jwturn.crypto.public import public_jwk, public_key, unsigned
-
-# For PBKDF2-HMAC-SHA256 by OWASP's Password Storage Cheat Sheet (2023); the library's own default is 2048.
-PBKDF2_ROUNDS: Final = 600_000
 
 
 def public_pem(public: Mapping[str, str]) -> bytes:
@@ -28,7 +25,7 @@ def public_pem(public: Mapping[str, str]) -> bytes:
 
 
 def private_pem(alg: str, private: Secret, *, password: Secret | None) -> bytes:
-    """The PKCS#8 PEM of a private half, encrypted (PBES2, AES-256-CBC) unless `password` is None.
+    """The PKCS#8 PEM (RFC 7468) of a private half, encrypted (pbes2.py) unless `password` is None.
 
     Raises BadInput for an HMAC secret, which has no PEM form, and for an empty password.
     """
@@ -36,8 +33,10 @@ def private_pem(alg: str, private: Secret, *, password: Secret | None) -> bytes:
         raise BadInput("an HMAC secret has no PEM form", hint="export it as a JWK, or as the secret itself")
     if password is not None and len(password) == 0:
         raise BadInput("the password is empty", hint="say so if the key shall be written unencrypted")
-    key = private_key(alg, private)
-    return key.private_bytes(serialization.Encoding.PEM, PrivateFormat.PKCS8, _encryption(password))
+    half = pkcs8(private_key(alg, private))
+    if password is None:
+        return _pem("PRIVATE KEY", half.reveal())
+    return _pem("ENCRYPTED PRIVATE KEY", encrypted(half, password))
 
 
 def private_jwk(alg: str, private: Secret) -> dict[str, str]:
@@ -65,8 +64,7 @@ def _private_members(key: PrivateKey) -> dict[str, str]:
     return {name: b64url(key.private_bytes_raw())}
 
 
-def _encryption(password: Secret | None) -> serialization.KeySerializationEncryption:
-    if password is None:
-        return serialization.NoEncryption()
-    builder = PrivateFormat.PKCS8.encryption_builder().kdf_rounds(PBKDF2_ROUNDS).hmac_hash(hashes.SHA256())
-    return builder.build(password.reveal())
+def _pem(label: str, der: bytes) -> bytes:
+    text = base64.b64encode(der).decode("ascii")
+    lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
+    return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n".encode("ascii")

@@ -1,4 +1,4 @@
-"""What may be an HMAC secret: long enough, not a key file, not published, not guessable (SECURITY.md section 1)."""
+"""What may be an HMAC secret: long, no key file, not published, not guessable (SECURITY.md section 1)."""
 
 import re
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from jwturn.core.errors import BadInput, TooLarge, WeakKey
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Hmac
-from jwturn.crypto.guessable import estimate_bits, is_known
+from jwturn.crypto.guessable import estimate_bits, is_known, is_printable
 from jwturn.crypto.private import hmac_secret
 
 SIZE_MAX: Final = 16 * 1024
@@ -27,7 +27,7 @@ def check_secret(row: Hmac, data: bytes) -> tuple[str, ...]:
         )
     _refuse_key_text(data)
     text = data.strip()
-    if data != text and text.isascii() and text.decode("ascii").isprintable():
+    if data != text and is_printable(text):
         raise BadInput(
             "the secret has blanks or a line end around it", hint="write it with printf %s, not echo"
         )
@@ -52,8 +52,9 @@ def _judged(row: Hmac, data: bytes) -> tuple[str, ...]:
 
 def _refuse_key_text(data: bytes) -> None:
     text = data.strip().removeprefix(b"\xef\xbb\xbf").lstrip()
-    structured = text.startswith((b"-----BEGIN", b"---- BEGIN", b"{", b"ssh-")) or b"-----BEGIN " in data
-    if structured or SSH.match(text) or TOKEN.fullmatch(text) or _is_der(data):
+    pem = text.startswith(b"---- BEGIN") or b"-----BEGIN " in data
+    jwk = text.startswith(b"{") and text.endswith(b"}")
+    if pem or jwk or SSH.match(text) or TOKEN.fullmatch(text) or _is_der(data):
         raise BadInput(
             "this is a key file or a token, not a secret",
             code="key_as_secret",
@@ -62,9 +63,9 @@ def _refuse_key_text(data: bytes) -> None:
 
 
 def _is_der(data: bytes) -> bool:
-    """Whether the bytes are one ASN.1 SEQUENCE from end to end, as every DER key and certificate is."""
-    if len(data) < 4 or data[0] != 0x30:
+    """Whether the bytes are one ASN.1 SEQUENCE of an INTEGER or SEQUENCE, as every key and certificate is."""
+    if len(data) < 4 or data[0] != 0x30 or is_printable(data):
         return False
     long = data[1] & 0x7F if data[1] & 0x80 else 0
     length = int.from_bytes(data[2 : 2 + long], "big") if long else data[1]
-    return len(data) == 2 + long + length
+    return len(data) == 2 + long + length and data[2 + long] in {0x02, 0x30}

@@ -45,18 +45,20 @@ PUBLISHED: Final = (
 )
 
 _PARTS: Final = """
-access account admin administrator algorithm all and any api app application are at auth authentication
-authorization backend base bearer best better bit bits byte bytes cat change changeit changeme character
-characters client code company config cookie correct credential crypto data database default demo dev develop
-development do docker dog dont dummy encode encoded encrypt encryption enterprise env environment example
-express extra extremely fake flask for from generate generated god good hash hello here hidden hmac horse hs
-hunter in insecure insert internal is issuer it java json jsonwebtoken jwt keep key keys laravel least length
-letmein live local login long longer look love make master me mercure minimum monkey more must my mysecret
-name never new node not of on one only open or own pass passphrase passwd password phrase placeholder please
-pm poc postgres private prod production project public put qwerty qwertyuiop random real really replace
-required root safe salt sample sauce secret secrets secure security server service session sha share sharing
-should sign signature signing some something spring staging staple string strong super sure symmetric system
-temp test testing that the then there these this to token tokens top tutorial two ultra unknown unsafe update
-use user username users using valid value verify very web welcome with word world you your zaq
+abc access account admin administrator algorithm all and any api app application are at auth authentication
+authorization babe backend bar base baz bearer beef best better bit bits brown byte bytes cafe cat change
+changeit changeme character characters client code company config cookie correct credential crypto data
+database dead default demo dev develop development do docker dog dont dummy duper edc eight encode encoded
+encrypt encryption enterprise env environment example express extra extremely face fake feed five flask foo
+for four fox from generate generated god good hash hello here hidden hmac horse hs hundred hunter in insecure
+insert internal is issuer it java json jsonwebtoken jumps jwt keep key keys laravel lazy least length letmein
+live local login long longer look love make master me mercure minimum monkey more must my mysecret name never
+new nine node not of on one only open or over own pass passphrase passwd password phrase placeholder please pm
+poc postgres private prod production project public put qaz quick qwerty qwertyuiop random real really replace
+required root safe salt sample sauce secret secrets secure security server service session seven sha share
+sharing should sign signature signing six some something spring staging staple string strong super sure
+symmetric system temp ten test testing that the then there these this thousand three to token tokens top
+tutorial two ultra unknown unsafe update use user username users using valid value verify very web welcome
+with word world wsx xyz you your zaq
 """
 WORDS: Final = frozenset(_PARTS.split())

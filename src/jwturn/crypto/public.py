@@ -37,9 +37,7 @@ def public_key(jwk: Mapping[str, object], *, alg: str) -> PublicKey:
     row = algorithm(alg)
     _check_header(jwk, alg)
     if not PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise BadInput(
-            "a public JWK holds private members", code="private_member", hint="withdraw that key now"
-        )
+        raise BadInput("a public JWK holds private members", code="jwk_private", hint="withdraw that key now")
     return _load(jwk, row)
 
 

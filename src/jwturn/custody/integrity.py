@@ -1,7 +1,8 @@
 """The integrity key: made with the store, wrapped by its KEK, and what authenticates every head in it.
 
-Who can write the database but does not hold the KEK cannot plant or edit a ring, an issuer or an API token. The
-envelope is bound to the store's id and to this purpose, so it cannot pass for a private half, nor one for it.
+Who can write the database but does not hold the KEK cannot plant or edit a ring, an issuer or an API
+token. The envelope is bound to the store's id and to this purpose, so it cannot pass for a private half,
+nor one for it.
 """
 
 import secrets
@@ -49,15 +50,15 @@ def new_integrity(store_id: str, keks: Sequence[Kek]) -> Envelope:
 def head_seal(identity: Identity, keks: Sequence[Kek]) -> IntegritySeal:
     """What authenticates the heads of this store: a `HeadSeal`.
 
-    Raises CustodyError, naming the store's KEK and those given, if none of them is the store's; IntegrityError if
-    the envelope was edited or belongs to another store. Writes nothing.
+    Raises CustodyError, naming the store's KEK and those given, if none of them is the store's;
+    IntegrityError if the envelope was edited or belongs to another store. Writes nothing.
     """
     wanted, given = kek_names(identity), [kek.fingerprint for kek in keks]
     if not set(wanted) & set(given):
         raise CustodyError(
             f"the KEK does not open this store: it needs {_or_none(wanted)}, given: {_or_none(given)}",
-            hint="restore the KEK the store was made with (jwturn config show --origin says where it is looked for);"
-            " no new one was made, none could open it",
+            hint="restore the KEK the store was made with; jwturn config show --origin says where it is"
+            " looked for. No new one was made: it could open nothing",
             wanted=wanted,
             offered=given,
         )

@@ -1,8 +1,8 @@
 """Custody in envelopes: private halves lie sealed in the store, and only a KEK that is not there opens them.
 
-An envelope is bound to store, ring, kid, alg and public half (core/envelope.py). On opening, the binding is computed
-from the key's own fields and the public half is derived again from the private one, so a row that was planted,
-edited or swapped does not sign.
+An envelope is bound to store, ring, kid, alg and public half (core/envelope.py). On opening, the binding
+is computed from the key's own fields and the public half is derived again from the private one, so a row
+that was planted, edited or swapped does not sign.
 """
 
 import secrets
@@ -38,7 +38,7 @@ class SealedCustody:
         return f"SealedCustody({self._store_id!r}, keks={[kek.fingerprint for kek in self._keks]})"
 
     def create(self, alg: str, ring_id: str, *, rsa_bits: int = 3072, printable: bool = False) -> Made:
-        """A new key; its kid is the RFC 7638 thumbprint (oct: 128 random bits). Raises BadInput, CustodyError."""
+        """A new key. Its kid is the RFC 7638 thumbprint (oct: 128 random bits). Raises BadInput."""
         pair = generate(alg, rsa_bits=rsa_bits, printable=printable)
         return self._made(ring_id, alg, _own_kid(pair.public), pair.public, private=pair.private)
 
@@ -64,8 +64,8 @@ class SealedCustody:
     def open(self, key: Key, ring_id: str) -> Signer:
         """The signer of a key.
 
-        Raises CustodyError (no KEK of this store), IntegrityError (the half is not this key's), StateForbids (the
-        key has no private half).
+        Raises CustodyError (no KEK of this store), IntegrityError (the half is not this key's),
+        StateForbids (the key has no private half).
         """
         return signer(key.alg, self.reveal(key, ring_id))
 
@@ -92,7 +92,9 @@ class SealedCustody:
         opened = unseal(envelope, aad, self._keks)
         key = hmac_key(alg, private) if public is None else verify_key(public, alg=alg)
         if not key.verify(_PROOF, signer(alg, opened).sign(_PROOF)):
-            raise CustodyError("a key just sealed does not sign for its public half", hint="nothing was stored")
+            raise CustodyError(
+                "a key just sealed does not sign for its public half", hint="nothing was stored"
+            )
         return Made(kid, alg, public, envelope)
 
     def _aad(self, ring_id: str, kid: str, alg: str, public: Mapping[str, str] | None) -> bytes:

@@ -45,7 +45,10 @@ class Custody(Protocol):
         ...
 
     def open(self, key: Key, ring_id: str) -> Signer:
-        """The signer of a key. Raises CustodyError (wrong KEK), IntegrityError (the half is not this key's)."""
+        """The signer of a key.
+
+        Raises CustodyError (wrong KEK), IntegrityError (the half is not this key's).
+        """
         ...
 
     def reveal(self, key: Key, ring_id: str) -> Secret:
@@ -53,5 +56,8 @@ class Custody(Protocol):
         ...
 
     def destroy(self, key: Key, ring_id: str) -> None:
-        """Ends what the custody itself holds of the key; nothing where the half lies in the store's envelope."""
+        """Ends what the custody itself holds of the key.
+
+        Nothing where the half lies in the store's envelope.
+        """
         ...

@@ -9,7 +9,10 @@ from jwturn.core.leases import Grant, Minute, Usage
 
 
 class Leases(Protocol):
-    """Each call is one transaction on the store's clock, guarded like every other (ClocksDisagree, IntegrityError)."""
+    """Each call is one transaction on the store's clock, guarded like every other.
+
+    All raise ClocksDisagree, IntegrityError and Unavailable.
+    """
 
     def grant(self, node: str, ring: str, *, at: Reading) -> Grant:
         """A lease on the active key of the ring named `ring`, and the mark, written before the answer.
@@ -25,8 +28,10 @@ class Leases(Protocol):
         """
         ...
 
-    def release(self, node: str, ring_id: str, kid: str, *, number: int, largest_exp: datetime | None) -> None:
-        """Ends the lease and lowers the mark to the largest exp signed, unless grant `number` is no longer the last.
+    def release(
+        self, node: str, ring_id: str, kid: str, *, number: int, largest_exp: datetime | None
+    ) -> None:
+        """Ends the lease and lowers the mark to the largest exp signed, unless a later grant exists.
 
         The caller has nothing in flight. `largest_exp` None: nothing was signed.
         """

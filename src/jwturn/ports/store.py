@@ -1,8 +1,8 @@
 """The ports of a store. A store keeps bytes and versions; the rules it applies are the core's.
 
-Every writing call takes the node's `Reading` (`at`), read just before the call; the store reads its own clock *after*
-it holds the row, hands both clocks to the change as `Now`, and refuses itself with ClocksDisagree where the two
-differ too far for the ring's policy.
+Every writing call takes the node's `Reading` (`at`), read just before the call; the store reads its own
+clock *after* it holds the row, hands both clocks to the change as `Now`, and refuses itself with
+ClocksDisagree where the two differ too far for the ring's policy.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +25,8 @@ from jwturn.core.witness import WitnessHead
 class Identity:
     """What a store is: made once by `init`, never changed but for its wraps and era.
 
-    `integrity` is the integrity key in an envelope that the KEK opens; ring heads, issuers and API tokens carry a
-    MAC under it.
+    `integrity` is the integrity key in an envelope that the KEK opens; ring heads, issuers and API tokens
+    carry a MAC under it.
     """
 
     store_id: str
@@ -46,7 +46,9 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a change wants committed: the ring (epoch as loaded), its new events, and when to look at it again.
+    """What a change wants committed.
+
+    The ring (epoch as loaded), its new events, and when to look at it again.
 
     Without events nothing has changed: only the due time is written and the epoch stays.
     """
@@ -87,7 +89,7 @@ class Witness(Protocol):
     """Heads kept outside the store, so that an older store is noticed."""
 
     def last(self, ring_id: str) -> WitnessHead | None:
-        """The newest head of the ring that was witnessed, by (era, epoch). Read *before* the row it judges."""
+        """The newest head of the ring that was witnessed; read *before* the row it judges."""
         ...
 
     def append(self, head: WitnessHead) -> None:
@@ -140,9 +142,10 @@ class RingStore(Protocol):
     def update(self, name: str, change: ChangeOf, *, at: Reading, recovering: bool = False) -> KeyRing:
         """Applies `change` in one transaction: ring, private halves, events, head, due time; epoch + 1.
 
-        Gives the ring as it then stands. A key's kid is unique per issuer, for ever: BadInput(kid_reused). A ring
-        that says its issuer is served compares-and-swaps the issuer's row. `recovering` skips the witness's check.
-        Raises LostRace, ClocksDisagree, NotFound, IntegrityError, Unavailable (the store itself failed).
+        Gives the ring as it then stands. A key's kid is unique per issuer, for ever: BadInput(kid_reused).
+        A ring that says its issuer is served compares-and-swaps the issuer's row. `recovering` skips the
+        witness's check. Raises LostRace, ClocksDisagree, NotFound, IntegrityError, Unavailable (the store
+        itself failed).
         """
         ...
 
@@ -183,7 +186,10 @@ class SeenTime(Protocol):
     """The row of seen time."""
 
     def tick(self, *, boottime: timedelta, before: Sighting | None) -> Seen:
-        """One tick (core/seen.py), on the store's clock: the row after it. `boottime` was read before the call."""
+        """One tick (core/seen.py), on the store's clock: the row after it.
+
+        `boottime` was read before the call.
+        """
         ...
 
 
@@ -191,7 +197,10 @@ class ApiTokens(Protocol):
     """API tokens, each row authenticated."""
 
     def add_token(self, token: ApiToken, actor: Actor) -> None:
-        """Keeps a token (its hash) and records it in the store's chain. Raises StateForbids: the name is in use."""
+        """Keeps a token (its hash) and records it in the store's chain.
+
+        Raises StateForbids: the name is in use.
+        """
         ...
 
     def tokens(self) -> Sequence[ApiToken]:

@@ -1,5 +1,6 @@
-"""What a revocation will do, before it is done: the tokens it ends, who signs next, and when each declared verifier
-stops trusting the key.
+"""What a revocation will do, before it is done.
+
+The tokens it ends, who signs next, and when each declared verifier stops trusting the key.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,10 @@ from jwturn.ports.store import View
 
 @dataclass(frozen=True, slots=True)
 class VerifierEnd:
-    """When one kind of verifier stops trusting a revoked key: `bound` None means never, if it cannot refresh."""
+    """When one kind of verifier stops trusting a revoked key.
+
+    `bound` None means never, if it cannot refresh.
+    """
 
     name: str
     healthy: timedelta
@@ -70,7 +74,9 @@ def verifier_ends(view: View) -> tuple[VerifierEnd, ...]:
         bound = exposure(bounds, ttl, policy.stale_max)
         return (VerifierEnd("any verifier", horizon(bounds, ttl), ttl, bound),)
     ends = [
-        VerifierEnd(v.name, horizon(bounds, v.lifetime), v.lifetime, exposure(bounds, v.lifetime, v.stale_max))
+        VerifierEnd(
+            v.name, horizon(bounds, v.lifetime), v.lifetime, exposure(bounds, v.lifetime, v.stale_max)
+        )
         for v in policy.declared
     ]
     return tuple(sorted(ends, key=lambda end: end.healthy))

@@ -1,4 +1,4 @@
-"""The loop: ticks the seen time, turns what is due, renews leases, re-reads sets, and sleeps until something is due.
+"""The loop: ticks the seen time, turns what is due, renews leases, re-reads sets, and sleeps.
 
 It survives every error of a backend with bounded back-off, and says what it last did and what went wrong.
 """
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from jwturn.core.errors import JwturnError, LostRace
 from jwturn.core.seen import Sighting
@@ -31,7 +31,7 @@ class Health:
     last_error: str = ""
 
 
-class LoopStore(RingStore, Events, SeenTime):
+class LoopStore(RingStore, Events, SeenTime, Protocol):
     """What the loop needs of a store."""
 
 
@@ -47,7 +47,6 @@ class Loop:
         signing: SigningService,
         publisher: Publisher,
         tick_cap: timedelta,
-        refresh: Callable[[], timedelta],
         on_turn: Callable[[Turned], None] = lambda _: None,
     ) -> None:
         self._store = store
@@ -56,7 +55,6 @@ class Loop:
         self._signing = signing
         self._publisher = publisher
         self._tick_cap = tick_cap
-        self._refresh = refresh
         self._on_turn = on_turn
         self._sighting: Sighting | None = None
         self._renewed: timedelta | None = None
@@ -137,7 +135,7 @@ class Loop:
 
     def _renew(self) -> None:
         boottime = self._clock.boottime()
-        if self._renewed is None or boottime - self._renewed >= self._refresh():
+        if self._renewed is None or boottime - self._renewed >= self._signing.refresh_every():
             self._signing.refresh()
             self._renewed = boottime
 
@@ -156,7 +154,7 @@ class Loop:
         if self.health.failing_since is not None:
             failing = now - self.health.failing_since
             return now + min(max(failing, timedelta(seconds=1)), BACKOFF_MAX, self._tick_cap / 2)
-        waits = [self._tick_cap / 2, self._refresh()]
+        waits = [self._tick_cap / 2, self._signing.refresh_every()]
         try:
             due = self._store.next_due()
         except JwturnError:

@@ -1,8 +1,8 @@
 """Publish: the JWKS answer, pure in what it decides. The server only carries it.
 
-A set is read from committed state and kept with the boottime from *before* the read; it is re-read on notification and
-at least every min(5 s, D/3), and never served past D. A set is never empty, never holds a private member (the very
-bytes are checked), and says `no-store` with a 503 rather than lie.
+A set is read from committed state and kept with the boottime from *before* the read; it is re-read on
+notification and at least every min(5 s, D/3), and never served past D. A set is never empty, never holds a
+private member (the very bytes are checked), and says `no-store` with a 503 rather than lie.
 """
 
 import hashlib
@@ -17,9 +17,7 @@ from jwturn.core.envelope import canonical
 from jwturn.core.errors import JwturnError, NotFound, TooLarge, Unavailable
 from jwturn.core.guards import may_retire
 from jwturn.core.jwk import check_public_bytes, jwks_bytes, project
-from jwturn.core.keys import Key
-from jwturn.core.leases import last_exp
-from jwturn.core.states import VERIFY_ONLY
+from jwturn.core.leases import exp_bound
 from jwturn.ports.clock import Clock
 from jwturn.ports.store import RingStore, View
 
@@ -27,6 +25,7 @@ MAX_AGE_FLOOR: Final = timedelta(seconds=30)
 REREAD_MAX: Final = timedelta(seconds=5)
 SET_BYTES_MAX: Final = 512 * 1024
 JWKS_TYPE: Final = "application/jwk-set+json"
+JWKS_PATH: Final = "/.well-known/jwks.json"
 DISCOVERY_PATHS: Final = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 
 
@@ -56,27 +55,23 @@ class Published:
 
 
 def key_set(views: Sequence[View], *, issuer_set: bool) -> list[dict[str, str | int]]:
-    """The public JWKs of rings, for the issuer's set or a ring's own; a verify-only key without its private half says
-    the last exp it can have issued.
+    """The public JWKs of rings, for the issuer's set or a ring's own.
+
+    A verify-only key without its private half says the last exp it can have issued.
     """
     return [
-        project(key.public, kid=key.kid, alg=key.alg, exp=_published_exp(view, key))
+        project(key.public, kid=key.kid, alg=key.alg, exp=exp_bound(view.leases, key))
         for view in views
         for key in view.ring.published
         if key.public is not None and (key.in_issuer_set or not issuer_set)
     ]
 
 
-def _published_exp(view: View, key: Key) -> int | None:
-    exp = last_exp(view.leases, key)
-    bounded = key.state is VERIFY_ONLY and key.private is None and key.promoted is not None
-    return math.ceil(exp.timestamp()) if bounded and exp is not None else None
-
-
 def published(views: Sequence[View], *, issuer_set: bool, read_at: timedelta) -> Published:
     """The set of some rings, read at boottime `read_at`.
 
-    Raises Unavailable while it has no key, TooLarge past 512 KiB, IntegrityError where the bytes hold what they must not.
+    Raises Unavailable while it has no key, TooLarge past 512 KiB, IntegrityError where the bytes hold what
+    they must not.
     """
     keys = key_set(views, issuer_set=issuer_set)
     if not keys:
@@ -92,6 +87,7 @@ def published(views: Sequence[View], *, issuer_set: bool, read_at: timedelta) ->
     delay = min(p.publish_delay_max / (1 + p.clock_rate_error) for p in policies)
     max_age = min(_max_age(view) for view in views)
     shared = all(p.edge_ttl_max > timedelta() for p in policies)
+    cache = f"{'public' if shared else 'private'}, max-age={math.floor(max_age.total_seconds())}"
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     return Published(
         body=body,
@@ -105,7 +101,7 @@ def published(views: Sequence[View], *, issuer_set: bool, read_at: timedelta) ->
         algs=tuple(sorted({str(key["alg"]) for key in keys})),
         headers={
             "content-type": JWKS_TYPE,
-            "cache-control": f"{'public' if shared else 'private'}, max-age={math.floor(max_age.total_seconds())}",
+            "cache-control": cache,
             "etag": etag,
             "access-control-allow-origin": "*",
             "x-content-type-options": "nosniff",
@@ -126,7 +122,10 @@ def _max_age(view: View) -> timedelta:
 
 
 def answer(found: Published, if_none_match: str | None) -> Answer:
-    """200 with the set, or 304 where the caller holds it (RFC 9110 section 13.1.2: weak comparison, lists, *)."""
+    """200 with the set, or 304 where the caller holds it (RFC 9110 section 13.1.2.
+
+    Weak comparison, lists, *).
+    """
     if if_none_match is not None:
         held = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
         if found.etag in held or "*" in held:
@@ -149,7 +148,10 @@ def unavailable(error: JwturnError) -> Answer:
 
 
 def discovery(issuer: str, jwks_uri: str, algs: Sequence[str]) -> bytes:
-    """The metadata of an issuer that only signs: OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2."""
+    """The metadata of an issuer that only signs.
+
+    OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2.
+    """
     return canonical(
         {
             "issuer": issuer,
@@ -162,7 +164,10 @@ def discovery(issuer: str, jwks_uri: str, algs: Sequence[str]) -> bytes:
 
 
 class Publisher:
-    """Keeps the sets of a store's issuers and rings ready to be served. Thread-safe; one dictionary look-up when fresh."""
+    """Keeps the sets of a store's issuers and rings ready to be served.
+
+    Thread-safe; one dictionary look-up when fresh.
+    """
 
     def __init__(self, store: RingStore, clock: Clock) -> None:
         self._store = store
@@ -171,7 +176,10 @@ class Publisher:
         self._lock = threading.Lock()
 
     def issuer_set(self, issuer: str) -> Published:
-        """The set of an issuer. Raises Unavailable (no key, or nothing fresh enough), NotFound (no such issuer)."""
+        """The set of an issuer.
+
+        Raises Unavailable (no key, or nothing fresh enough), NotFound (no such issuer).
+        """
         return self._get(("issuer", issuer))
 
     def ring_set(self, ring: str) -> Published:
@@ -193,14 +201,18 @@ class Publisher:
                 return found
             return self._read(name)
 
+    def _views(self, kind: str, which: str) -> Sequence[View]:
+        if kind == "ring":
+            return [self._store.load(which)]
+        views = self._store.published(which)
+        if not views:
+            raise NotFound(f"there is no issuer {which!r} here", hint="jwturn status")
+        return views
+
     def _read(self, name: tuple[str, str]) -> Published:
         read_at = self._clock.boottime()
         try:
-            kind, which = name
-            views = self._store.published(which) if kind == "issuer" else [self._store.load(which)]
-            if not views:
-                raise NotFound(f"there is no issuer {which!r} here", hint="jwturn status")
-            found = published(views, issuer_set=kind == "issuer", read_at=read_at)
+            found = published(self._views(*name), issuer_set=name[0] == "issuer", read_at=read_at)
         except NotFound:
             self._sets.pop(name, None)
             raise
@@ -211,4 +223,3 @@ class Publisher:
             return old
         self._sets[name] = found
         return found
-

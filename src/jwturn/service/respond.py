@@ -49,8 +49,8 @@ class Outcome:
 class Usage:
     """How an imported key is and was used elsewhere.
 
-    `published_since` (needs a reason) may satisfy the lead; until `foreign_until` others still sign with it, tokens of
-    at most `foreign_ttl`.
+    `published_since` (needs a reason) may satisfy the lead; until `foreign_until` others still sign with
+    it, tokens of at most `foreign_ttl`.
     """
 
     state: str = "standby"
@@ -70,18 +70,25 @@ class Commands:
     def add_ring(
         self, name: str, *, issuer: str, policy: RotationPolicy, actor: Actor, issuer_served: bool = False
     ) -> KeyRing:
-        """A new ring without keys; the rotator makes the first. `issuer_served`: somebody may hold an older set."""
-        if not (0 < len(name) <= NAME_MAX and name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
+        """A new ring without keys; the rotator makes the first.
+
+        `issuer_served`: somebody may hold an older set.
+        """
+        if not (
+            0 < len(name) <= NAME_MAX and name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+        ):
             raise BadInput(
-                f"{name!r} cannot name a ring", hint="1..64 letters, digits, - and _, such as: default, orders"
+                f"{name!r} cannot name a ring",
+                hint="1..64 letters, digits, - and _, such as: default, orders",
             )
-        ring = KeyRing(
-            id=uuid4().hex, name=name, issuer=issuer, policy=policy, issuer_served=issuer_served
-        )
+        ring = KeyRing(id=uuid4().hex, name=name, issuer=issuer, policy=policy, issuer_served=issuer_served)
         return self._store.add(ring, actor=actor, at=read(self._clock))
 
     def rotate(self, ring: str, actor: Actor, *, dry_run: bool = False) -> Outcome:
-        """Books the turn for the time at which, after it, another mature standby will be there. Never switches at once."""
+        """Books the turn for the time at which, after it, another mature standby will be there.
+
+        Never switches at once.
+        """
 
         def steps(view: View) -> Sequence[Step]:
             at = earliest_turn(view)
@@ -91,10 +98,18 @@ class Commands:
         return self._act(ring, steps, actor, dry_run=dry_run)
 
     def promote(
-        self, ring: str, actor: Actor, *, kid: str | None = None, before_lead: bool = False, dry_run: bool = False
+        self,
+        ring: str,
+        actor: Actor,
+        *,
+        kid: str | None = None,
+        before_lead: bool = False,
+        dry_run: bool = False,
     ) -> Outcome:
-        """Makes the mature standby (or the one named) active now. `before_lead` is for an emergency: verifiers that
-        do not hold the key yet refuse good tokens; it needs a reason.
+        """Makes the mature standby (or the one named) active now.
+
+        `before_lead` is for an emergency: verifiers that do not hold the key yet refuse good tokens; it
+        needs a reason.
         """
         _demand_reason(actor, "promoting before the lead", wanted=before_lead)
 
@@ -106,8 +121,10 @@ class Commands:
         return self._act(ring, steps, actor, dry_run=dry_run)
 
     def revoke(self, ring: str, actor: Actor, *, kid: str, dry_run: bool = False) -> Outcome:
-        """Ends trust in a key: out of the set at once, its private half destroyed. The mature standby takes over in
-        the same commit; where no published key would be left, a fresh one enters in it. Needs a reason.
+        """Ends trust in a key: out of the set at once, its private half destroyed.
+
+        The mature standby takes over in the same commit; where no published key would be left, a fresh one
+        enters in it. Needs a reason.
         """
         _demand_reason(actor, "revoking a key", wanted=True)
         view = self._store.load(ring)
@@ -120,7 +137,7 @@ class Commands:
         return self._act(ring, steps, actor, dry_run=dry_run)
 
     def roll_back(self, ring: str, actor: Actor, *, dry_run: bool = False) -> Outcome:
-        """Makes the newest verify-only key that still has its private half active; cancels the booked turn."""
+        """Makes the newest verify-only key with a private half active; cancels the booked turn."""
 
         def steps(view: View) -> Sequence[Step]:
             target = guards.rollback_target(view.ring)
@@ -138,7 +155,10 @@ class Commands:
         return self._act(ring, lambda view: (Discard(view.ring.find(kid).kid),), actor, dry_run=dry_run)
 
     def hold(self, ring: str, actor: Actor, *, kid: str | None, dry_run: bool = False) -> Outcome:
-        """Keeps automation off a key (shred, discard, retire), or with no kid off the ring's turns. Needs a reason."""
+        """Keeps automation off a key (shred, discard, retire), or with no kid off the ring's turns.
+
+        Needs a reason.
+        """
         _demand_reason(actor, "a hold", wanted=True)
 
         def steps(view: View) -> Sequence[Step]:
@@ -171,9 +191,7 @@ class Commands:
 
         return self._act(ring, steps, actor, dry_run=dry_run)
 
-    def take_in(
-        self, ring: str, actor: Actor, *, made: Made, usage: Usage, dry_run: bool = False
-    ) -> Outcome:
+    def take_in(self, ring: str, actor: Actor, *, made: Made, usage: Usage, dry_run: bool = False) -> Outcome:
         """A key made elsewhere enters the lifecycle, its private half (if any) already sealed in `made`."""
         _demand_reason(actor, "--published-since", wanted=usage.published_since is not None)
 
@@ -219,7 +237,9 @@ def revocation(view: View, key: Key, made: Made | None, why: str) -> tuple[Step,
     steps: list[Step] = []
     if _leaves_a_set_empty(view.ring, key):
         if made is None:
-            raise StateForbids(f"ring {view.ring.name} changed while a fresh key was made", hint="run it again")
+            raise StateForbids(
+                f"ring {view.ring.name} changed while a fresh key was made", hint="run it again"
+            )
         steps.append(Add(fresh_standby(view.ring, made, view.now), Reason.LAST_KEY_REVOKED))
     steps.append(Revoke(key.kid, why=why))
     without = replace(view.ring, keys=tuple(other for other in view.ring.keys if other.kid != key.kid))
@@ -231,7 +251,9 @@ def revocation(view: View, key: Key, made: Made | None, why: str) -> tuple[Step,
 
 def imported_key(view: View, made: Made, usage: Usage) -> Key:
     """The key of an import, with what is known of its use elsewhere."""
-    key = replace(fresh_standby(view.ring, made, view.now, origin=Origin.IMPORTED), foreign=_foreign(view, usage))
+    key = replace(
+        fresh_standby(view.ring, made, view.now, origin=Origin.IMPORTED), foreign=_foreign(view, usage)
+    )
     if usage.state == "verify-only":
         return replace(key, state=VERIFY_ONLY)
     if usage.state != "standby":
@@ -239,7 +261,9 @@ def imported_key(view: View, made: Made, usage: Usage) -> Key:
     if usage.published_since is None:
         return key
     if usage.published_since > view.now.at:
-        raise BadInput("--published-since lies in the future", hint="give the time the key was first published")
+        raise BadInput(
+            "--published-since lies in the future", hint="give the time the key was first published"
+        )
     since = Moment(usage.published_since, view.now.seen)
     return replace(key, published=since, waiver=Waiver.PUBLISHED_SINCE)
 
@@ -248,7 +272,9 @@ def _foreign(view: View, usage: Usage) -> Foreign | None:
     if usage.foreign_until is None and usage.foreign_ttl is None:
         return None
     if usage.foreign_until is None or usage.foreign_ttl is None:
-        raise BadInput("--foreign-until and --foreign-ttl go together", hint="until when others sign, and for how long")
+        raise BadInput(
+            "--foreign-until and --foreign-ttl go together", hint="until when others sign, and for how long"
+        )
     exp = usage.foreign_until + usage.foreign_ttl
     return Foreign(exp, view.now.seen + max(exp - view.now.at, timedelta()))
 

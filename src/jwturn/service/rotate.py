@@ -1,7 +1,7 @@
 """Rotate to the fixed point: plan, make what is wanted, commit, ask again until the answer is ().
 
-Any number of rotators may run: each commit is a compare-and-swap, and the plan is made again inside it, so a lost
-race costs a key that nobody has seen and nothing else.
+Any number of rotators may run: each commit is a compare-and-swap, and the plan is made again inside it, so
+a lost race costs a key that nobody has seen and nothing else.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,9 @@ class Rotator:
                 self._book(name)
                 return Turned(view.ring, tuple(done))
             done += self._perform(view, wanted)
-        raise JwturnError(f"ring {name} did not come to rest in {ROUNDS_MAX} rounds", hint="please report this")
+        raise JwturnError(
+            f"ring {name} did not come to rest in {ROUNDS_MAX} rounds", hint="please report this"
+        )
 
     def _perform(self, view: View, wanted: tuple[Step, ...]) -> tuple[Step, ...]:
         made = next((self._make(view, step) for step in wanted if isinstance(step, Create)), None)

@@ -1,7 +1,10 @@
-"""Sign under a grant. A node takes a lease and a mark before it signs, judges its lease by its own boottime before
-and after each signature, never issues an exp above the mark, and gives both back when it is done with a key.
+"""Sign under a grant.
 
-The hot path takes two short locks and does no I/O: everything a signature needs hangs on `_Held`, made once a grant.
+A node takes a lease and a mark before it signs, judges its lease by its own boottime before and after each
+signature, never issues an exp above the mark, and gives both back when it is done with a key.
+
+The hot path takes two short locks and does no I/O: everything a signature needs hangs on `_Held`, made once
+a grant.
 """
 
 import threading
@@ -25,6 +28,7 @@ from jwturn.ports.leases import Leases
 from jwturn.ports.store import RingStore
 
 IDLE_MAX: Final = timedelta(minutes=10)
+REFRESH_DEFAULT: Final = timedelta(seconds=10)
 TRIES: Final = 4
 
 
@@ -39,7 +43,10 @@ class Signed:
 
 @dataclass(slots=True, eq=False)
 class _Tally:
-    """What this node did with one key under one ring: in flight now, issued since the last report, largest exp."""
+    """What this node did with one key under one ring.
+
+    In flight now, issued since the last report, largest exp.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     in_flight: int = 0
@@ -113,13 +120,18 @@ class SigningService:
         self._grant_lock = threading.Lock()
 
     def sign(
-        self, ring: str, claims: Mapping[str, object], *, ttl: timedelta | None = None, audience: str | None = None
+        self,
+        ring: str,
+        claims: Mapping[str, object],
+        *,
+        ttl: timedelta | None = None,
+        audience: str | None = None,
     ) -> Signed:
-        """A token of `ring` over `claims`, living for `ttl` (the policy's token_ttl_max by default), or shorter where
-        the mark ends earlier.
+        """A token of `ring` over `claims`.
 
-        Raises BadInput (reserved or malformed claims, a ttl over the limit), Unavailable (no lease, no mature key,
-        clocks that disagree), NotFound, CustodyError, IntegrityError.
+        It lives for `ttl` (the policy's token_ttl_max by default), or shorter where the mark ends earlier.
+        Raises BadInput (reserved or malformed claims, a ttl over the limit), Unavailable (no lease, no
+        mature key, clocks that disagree), NotFound, CustodyError, IntegrityError.
         """
         for _ in range(TRIES):
             boottime = self._clock.boottime()
@@ -139,7 +151,8 @@ class SigningService:
             if signed is not None:
                 return signed
         raise Unavailable(
-            f"the lease on ring {ring} ends before a signature is made", hint="the node is too slow or was paused"
+            f"the lease on ring {ring} ends before a signature is made",
+            hint="the node is too slow or was paused",
         )
 
     def sign_many(
@@ -179,6 +192,10 @@ class SigningService:
             raise _distrusted()
         return held.key
 
+    def refresh_every(self) -> timedelta:
+        """How often leases want renewing: the shortest signer_refresh of the rings held."""
+        return min((h.ring.policy.signer_refresh for h in list(self._held.values())), default=REFRESH_DEFAULT)
+
     def totals(self) -> dict[tuple[str, str], int]:
         """Tokens signed by this node so far, by ring and kid (of the keys it holds or is leaving)."""
         return {(h.ring.name, h.key.kid): h.tally.total for h in [*self._held.values(), *self._leaving]}
@@ -190,7 +207,9 @@ class SigningService:
         """
         self._let_go()
         held = {h.grant.ring_id: h for h in list(self._held.values())}
-        issued = {(h.ring.id, h.key.kid): (h.tally, h.tally.take_issued()) for h in [*held.values(), *self._leaving]}
+        issued = {
+            (h.ring.id, h.key.kid): (h.tally, h.tally.take_issued()) for h in [*held.values(), *self._leaving]
+        }
         reading = read(self._clock)
         try:
             usage = Usage({key: dict(counts) for key, (_, counts) in issued.items() if counts})
@@ -234,7 +253,9 @@ class SigningService:
                 fresh = self._ask(ring, reading, held)
                 if fresh is not None:
                     return fresh
-        raise Unavailable(f"ring {ring} changes faster than a lease is given", hint="ask again", retry_after=1)
+        raise Unavailable(
+            f"ring {ring} changes faster than a lease is given", hint="ask again", retry_after=1
+        )
 
     def _ask(self, ring: str, reading: Reading, old: _Held | None) -> _Held | None:
         view = self._store.load(ring)
@@ -328,8 +349,7 @@ def _restore(issued: Mapping[tuple[str, str], tuple[_Tally, Counter[int]]]) -> N
 
 def _distrusted() -> Unavailable:
     return Unavailable(
-        "the store's clock and this node's do not move alike; signing waits until they agree for two refreshes",
+        "the store's clock and this node's do not move alike; signing waits until they agree twice",
         hint="check NTP on the store and here (timedatectl), or restart the node once the clocks are right",
         code="clocks_disagree",
     )
-

@@ -6,7 +6,7 @@ signature holds. `verify` raises at the first check that fails, `explain` goes t
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from jwturn.core import claims as claim_checks
 from jwturn.core import jws
@@ -41,6 +41,7 @@ CODES: Final[Mapping[str, str]] = {
 }
 """Every code a TokenRefused may carry, a line each."""
 
+_NOT_CHECKED: Final = "not checked, because an earlier check failed"
 _NO_BOUNDS: Final[Mapping[str, int]] = {}
 
 
@@ -68,10 +69,16 @@ def verify(
 
 def pick(header: Header, keys: Mapping[str, TrustedKey], rules: Rules) -> str:
     """The kid of the one key that may judge this token; raises TokenRefused. One look-up, no trial."""
-    for judge in _JUDGES:
-        if code := judge(header, keys, rules):
-            raise _refused(code)
-    return _kid(header, rules)
+    kid, allowed = header.kid or rules.kid_when_absent, rules.algorithms
+    if (
+        not kid
+        or (key := keys.get(kid)) is None
+        or key.alg != header.alg
+        or header.typ not in rules.typ
+        or (allowed is not None and header.alg not in allowed)
+    ):
+        _refuse(header, keys, rules)
+    return kid
 
 
 def explain(
@@ -88,13 +95,17 @@ def explain(
     except TokenRefused as error:
         return [_failed("form", error), *_not_checked("header", *_NAMES, "signature", "claims")]
     header, header_check = _attempt("header", jws.read_header, header_text)
-    report = [Check("form", True, "three segments, within the size limits"), header_check]
+    report = [Check("form", passed=True, words="three segments, within the size limits"), header_check]
     report += _header_checks(header, keys, rules)
-    key = keys[_kid(header, rules)] if header and all(entry.passed for entry in report) else None
+    key = keys[_kid(header, rules)] if header and not _alg_of_key(header, keys, rules) else None
     report.append(_signature_check(key, signed, signature_text))
     claims, claims_check = _attempt("claims", lambda text: jws.read_claims(jws.decode(text)), payload_text)
     bound = exp_bounds.get(_kid(header, rules)) if header else None
     return [*report, claims_check, *(checks(claims, rules, now, key_exp=bound) if claims is not None else ())]
+
+
+def _refuse(header: Header, keys: Mapping[str, TrustedKey], rules: Rules) -> NoReturn:
+    raise _refused(next(code for judge in _JUDGES if (code := judge(header, keys, rules))))
 
 
 def _typ(header: Header, _: Mapping[str, TrustedKey], rules: Rules) -> str:
@@ -145,18 +156,18 @@ def _signature_check(key: TrustedKey | None, signed: bytes, text: bytes) -> Chec
 
 def _attempt(name: str, read: Callable[[bytes], T], text: bytes) -> tuple[T | None, Check]:
     try:
-        return read(text), Check(name, True, "well formed")
+        return read(text), Check(name, passed=True, words="well formed")
     except TokenRefused as error:
         return None, _failed(name, error)
 
 
 def _failed(name: str, error: TokenRefused) -> Check:
-    return Check(name, False, error.message, error.code)
+    return Check(name, passed=False, words=error.message, code=error.code)
 
 
 def _not_checked(*names: str) -> Iterator[Check]:
     for name in names:
-        yield Check(name, False, "not checked, because an earlier check failed", "not_checked")
+        yield Check(name, passed=False, words=_NOT_CHECKED, code="not_checked")
 
 
 def _refused(code: str) -> TokenRefused:
