@@ -11,7 +11,7 @@ from typing import Any
 
 from jwturn.core.claims import Check
 from jwturn.core.errors import BadInput, ConfigError, IntegrityError, NotFound, StateForbids, TokenRefused
-from jwturn.core.jws import cut, read_claims
+from jwturn.core.jws import read_claims, split
 from jwturn.core.ledger import Actor
 from jwturn.core.policy import RotationPolicy, edited
 from jwturn.core.policy_text import contradictions, parse_changes
@@ -102,8 +102,7 @@ class App:
 
         The choice is among our own, and `verify` checks it.
         """
-        _, payload, _, _ = cut(token)
-        issuer = read_claims(payload).get("iss")
+        issuer = read_claims(split(token).payload).get("iss")
         views = self.store.published(issuer) if isinstance(issuer, str) else ()
         if not views:
             raise TokenRefused(

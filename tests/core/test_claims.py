@@ -1,9 +1,6 @@
-"""SECURITY.md section 6: the claims of a token, judged and prepared."""
+"""SECURITY.md section 6: the claims of a token, judged at a given time."""
 
-import json
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
-from types import MappingProxyType
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwturn.core import claims as claims_
-from jwturn.core.claims import ANY, RESERVED, Check, Rules, check, checks, prepare
-from jwturn.core.errors import BadInput, TokenRefused, Unavailable
-from jwturn.core.strict_json import loads
+from jwturn.core.claims import ANY, Check, Rules, check, checks
+from jwturn.core.errors import BadInput, TokenRefused
 
 NOW = 1_700_000_000
 HOUR = timedelta(hours=1)
@@ -61,7 +57,7 @@ def test_a_good_token_passes_and_unknown_claims_pass(changes: dict[str, Any]) ->
     assert code_of(changes) == ""
 
 
-NOT_NUMBERS = ["1700000600", True, False, None, [], {}, float("nan"), float("inf"), float("-inf")]
+NOT_NUMBERS = ["1700000600", 10**400, True, False, None, [], {}, float("nan"), float("inf"), float("-inf")]
 
 
 def test_exp_is_required() -> None:
@@ -114,7 +110,8 @@ def test_an_exp_above_the_published_bound_of_its_key_proves_theft() -> None:
 
 
 @pytest.mark.parametrize(
-    "iss", ["https://a.example/", "HTTPS://a.example", "https://a.exampl", "a.example", "", " https://a.example"]
+    "iss",
+    ["https://a.example/", "HTTPS://a.example", "https://a.exampl", "a.example", "", " https://a.example"],
 )
 def test_iss_is_compared_exactly_never_as_a_substring(iss: str) -> None:
     assert code_of({"iss": iss}) == "iss_wrong"
@@ -175,7 +172,9 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
     max_leaves=3,
 )
-NEAR = st.integers(NOW - 100, NOW + 100) | st.sampled_from(["orders", "https://a.example", 10**300, 5e-324])
+NEAR = st.integers(NOW - 100, NOW + 100) | st.sampled_from(
+    ["orders", "https://a.example", 10**400, -(10**400), 1e308]
+)
 SOME = st.dictionaries(st.sampled_from([*GOOD, "nbf"]), NEAR | ANYTHING)
 
 
@@ -227,133 +226,10 @@ def test_words_cut_and_escape_what_nobody_trusts() -> None:
 )
 def test_rules_that_accept_nothing_safely_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(BadInput) as caught:
-        Rules(**({"issuer": "i", "audience": ANY} | options))
+        Rules(**(dict[str, Any](issuer="i", audience=ANY) | options))
     assert caught.value.code == "rules_malformed"
     assert caught.value.hint
 
 
 def test_rules_compare_typ_as_a_header_does() -> None:
     assert Rules(issuer="i", audience=ANY, typ=frozenset({"application/AT+JWT"})).typ == {"at+jwt"}
-
-
-# Preparing claims for the signer (SECURITY.md 9).
-
-
-def prepared(claims: Any, **options: Any) -> dict[str, Any]:
-    given_ = {"issuer": "https://a.example", "now": NOW + 0.9, "ttl": HOUR, "ttl_max": HOUR, "jti": "j"}
-    return prepare(claims, **(given_ | options))
-
-
-def refusal(claims: Any, **options: Any) -> str:
-    with pytest.raises(BadInput) as caught:
-        prepared(claims, **options)
-    assert caught.value.hint
-    return caught.value.code
-
-
-def test_the_signer_adds_its_claims() -> None:
-    ours = {"iss": "https://a.example", "iat": NOW, "exp": NOW + 3600, "jti": "j"}
-    assert prepared({"sub": "alice", "n": [1.5]}) == ours | {"sub": "alice", "n": [1.5]}
-    assert prepared({}, audience="orders", nbf=True) == ours | {"aud": "orders", "nbf": NOW}
-    assert prepared({}, audience=("b", "a"), jti=None)["aud"] == ["a", "b"]
-    assert "jti" not in prepared({}, jti=None)
-    assert prepared({}, now=datetime.fromtimestamp(NOW, UTC)) == ours
-
-
-def test_what_the_signer_prepares_a_verifier_accepts() -> None:
-    check(prepared({"sub": "alice"}, audience="orders", nbf=True), RULES, NOW)
-
-
-@pytest.mark.parametrize("name", sorted(RESERVED))
-def test_a_caller_may_not_set_reserved_claims(name: str) -> None:
-    assert refusal({name: "x"}) == "claims_reserved"
-    assert refusal({name: None}) == "claims_reserved"
-
-
-def test_a_caller_may_set_aud_only_where_the_policy_does_not() -> None:
-    assert prepared({"aud": ["orders"]})["aud"] == ["orders"]
-    assert refusal({"aud": "orders"}, audience="orders") == "claims_reserved"
-
-
-@pytest.mark.parametrize("claims", [{"sub": 1}, {"sub": None}, {"aud": 1}, {"aud": ["a", 1]}, {"aud": None}])
-def test_a_callers_sub_and_aud_have_the_right_type(claims: dict[str, Any]) -> None:
-    assert refusal(claims) == "claims_malformed"
-
-
-def nested(levels: int) -> Any:
-    return {"a": nested(levels - 1)} if levels else 1
-
-
-def endless() -> dict[str, Any]:
-    claims: dict[str, Any] = {}
-    claims["a"] = claims
-    return claims
-
-
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {"a": float("nan")},
-        {"a": float("inf")},
-        {"a": 10**20},
-        {"a": b"bytes"},
-        {"a": datetime(2020, 1, 1, tzinfo=UTC)},
-        {"a": timedelta(1)},
-        {"a": Decimal("1.5")},
-        {"a": {1, 2}},
-        {"a": (1, 2)},
-        {"a": object()},
-        {"a": "\ud800"},
-        {"\ud800": 1},
-        {1: "a"},
-        {"a": {1: 2}},
-        {1: "a", "1": "b"},
-        {"a": nested(16)},
-        {"a": "x" * 6144},
-        endless(),
-        [],
-        "sub",
-        None,
-    ],
-)
-def test_claims_are_plain_json_of_bounded_depth_and_size(claims: Any) -> None:
-    assert refusal(claims) == "claims_malformed"
-
-
-def test_depth_and_size_may_reach_their_bound() -> None:
-    assert prepared(nested(16))["iss"] == "https://a.example"
-    assert prepared({"a": "x" * (6144 - len('{"a":""}'))})["iat"] == NOW
-    assert prepared(MappingProxyType({"a": 1}))["a"] == 1
-
-
-def test_the_callers_values_are_copied() -> None:
-    claims = {"roles": ["a"]}
-    full = prepared(claims)
-    claims["roles"].append("admin")
-    assert full["roles"] == ["a"]
-
-
-@pytest.mark.parametrize("ttl", [timedelta(), timedelta(seconds=-5), timedelta(milliseconds=999), HOUR * 2])
-def test_a_lifetime_is_within_a_second_and_the_limit(ttl: timedelta) -> None:
-    assert refusal({}, ttl=ttl) == "ttl_out_of_range"
-
-
-def test_exp_counts_whole_seconds_and_never_passes_the_mark() -> None:
-    assert prepared({}, ttl=timedelta(seconds=2.9))["exp"] == NOW + 2
-    assert prepared({}, exp_max=NOW + 100)["exp"] == NOW + 100
-    assert prepared({}, exp_max=NOW + 9999)["exp"] == NOW + 3600
-    for mark in (NOW, NOW - 1):
-        with pytest.raises(Unavailable) as caught:
-            prepared({}, exp_max=mark)
-        assert caught.value.code == "mark_reached"
-
-
-@given(st.dictionaries(st.text(max_size=4).filter(lambda name: name not in {*RESERVED, "sub", "aud"}), ANYTHING))
-def test_claims_are_refused_or_signed_exactly_as_they_were(claims: dict[str, Any]) -> None:
-    try:
-        full = prepared(claims)
-    except BadInput as refused:
-        assert refused.code == "claims_malformed"
-        return
-    assert {name: full[name] for name in claims} == claims
-    assert loads(json.dumps(full).encode()) == full

@@ -147,7 +147,13 @@ def test_the_json_serialization_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("typ", "read"),
-    [("JWT", "jwt"), ("at+JWT", "at+jwt"), ("application/at+jwt", "at+jwt"), ("APPLICATION/jwt", "jwt"), ("", "")],
+    [
+        ("JWT", "jwt"),
+        ("at+JWT", "at+jwt"),
+        ("application/at+jwt", "at+jwt"),
+        ("APPLICATION/jwt", "jwt"),
+        ("", ""),
+    ],
 )
 def test_typ_is_compared_lower_cased_without_application(typ: str, read: str) -> None:
     assert jws.split(token({"alg": "ES256", "typ": typ})).header.typ == read
@@ -283,7 +289,9 @@ def test_what_is_joined_is_split_again(claims: dict[str, Any]) -> None:
 # Whatever the bytes.
 
 
-PIECES = st.sampled_from([token({"alg": "ES256"}), RFC7515_A1, "e30", ".", "..", "=", "{", "eyJhbGciOiJub25lIn0"])
+PIECES = st.sampled_from(
+    [token({"alg": "ES256"}), RFC7515_A1, "e30", ".", "..", "=", "{", "eyJhbGciOiJub25lIn0"]
+)
 
 
 @given(st.binary(max_size=80) | st.text(max_size=80) | st.lists(PIECES, max_size=4).map("".join))

@@ -82,7 +82,9 @@ def test_a_configured_bound_replaces_the_row() -> None:
     assert one("jose:1h").usual is None
 
 
-@pytest.mark.parametrize("entry", ["haproxy:", "haproxy:0s", "haproxy:soon", "jose:-1h", "jose:1h:2h", "jose: 1h"])
+@pytest.mark.parametrize(
+    "entry", ["haproxy:", "haproxy:0s", "haproxy:soon", "jose:-1h", "jose:1h:2h", "jose: 1h"]
+)
 def test_a_bad_bound_is_refused(entry: str) -> None:
     assert refused(entry).code == "verifier_refused"
     assert refused(entry).hint

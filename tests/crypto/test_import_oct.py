@@ -191,6 +191,12 @@ def test_a_pem_key_anywhere_in_the_text_is_not_a_secret():
     assert refused.value.code == "key_as_secret"
 
 
+@pytest.mark.parametrize("data", [b"0\x82\x00\x00", b"0\x80", b"0\x00", b"0\xff" + bytes(60)])
+def test_a_broken_der_header_is_refused_by_name(data):
+    with pytest.raises(BadInput):
+        import_secret(data, alg="HS256")
+
+
 @pytest.mark.parametrize(("front", "back"), [(b"", b"\n"), (b"", b"\r\n"), (b" ", b""), (b"\t", b" ")])
 def test_blanks_around_a_text_secret_are_not_guessed_away(front, back):
     with pytest.raises(BadInput, match="blanks") as refused:

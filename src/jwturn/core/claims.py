@@ -25,6 +25,7 @@ RESERVED: Final = frozenset({"iss", "iat", "exp", "nbf", "jti"})
 CLAIMS_BYTES_MAX: Final = 6144
 """With the largest header and an ML-DSA-87 signature a token stays below 16 KiB."""
 _RESERVED_AND_AUD: Final = RESERVED | {"aud"}
+_INTEGER_MAX: Final = 10**strict_json.DIGITS_MAX
 _SECOND: Final = timedelta(seconds=1)
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -192,7 +193,8 @@ def _plainly_good(claims: Mapping[str, Any], rules: Rules, now: float, key_exp: 
     return (
         type(exp) is int
         and type(iat) is int
-        and iat <= now < exp <= iat + rules.ttl_seconds
+        and iat <= now < exp
+        and exp - iat <= rules.ttl_seconds
         and (key_exp is None or exp <= key_exp)
         and "nbf" not in claims
         and get("iss") == rules.issuer
@@ -205,7 +207,10 @@ def _plainly_good(claims: Mapping[str, Any], rules: Rules, now: float, key_exp: 
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return type(value) is int or (type(value) is float and math.isfinite(value))
+    """Whether it is a finite number, no bool, and no integer so long that arithmetic overflows."""
+    if type(value) is int:
+        return -_INTEGER_MAX < value < _INTEGER_MAX
+    return type(value) is float and math.isfinite(value)
 
 
 def _exp(claims: Mapping[str, Any], rules: Rules, now: float, _: int | None) -> str:

@@ -34,10 +34,10 @@ def parse_duration(text: str) -> timedelta:
     order = [list(UNITS).index(unit) for _, unit in pairs]
     if not pairs or order != sorted(set(order)):
         raise _refused(text, "it is not a duration")
-    total = sum((int(count) * UNITS[unit] for count, unit in pairs), timedelta())
-    if total > DURATION_MAX:
+    milliseconds = sum(int(count) * (UNITS[unit] // _MILLISECOND) for count, unit in pairs)
+    if milliseconds > DURATION_MAX // _MILLISECOND:
         raise _refused(text, "it is more than a hundred years")
-    return total
+    return timedelta(milliseconds=milliseconds)
 
 
 def format_duration(duration: timedelta, *, parts: int = 4) -> str:

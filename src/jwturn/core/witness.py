@@ -61,7 +61,8 @@ def demand_descent(ring: KeyRing, witnessed: WitnessHead | None, hash_at: str | 
         raise IntegrityError(
             "the store is older than its witness:"
             f" ring {ring.name} is at epoch {ring.epoch} (era {ring.era}), and epoch"
-            f" {witnessed.epoch} (era {witnessed.era}) was seen; revoked keys may live again here, so nothing is signed",
+            f" {witnessed.epoch} (era {witnessed.era}) was seen;"
+            " revoked keys may live again here, so nothing is signed",
             hint=hint,
             code="older_store",
         )

@@ -26,12 +26,12 @@ def check_secret(row: Hmac, data: bytes) -> tuple[str, ...]:
             f"a secret of {len(data)} bytes is above {SIZE_MAX}", hint="48 random bytes are enough"
         )
     _refuse_key_text(data)
+    hmac_secret(row, Secret(data))
     text = data.strip()
     if data != text and is_printable(text):
         raise BadInput(
             "the secret has blanks or a line end around it", hint="write it with printf %s, not echo"
         )
-    hmac_secret(row, Secret(data))
     return _judged(row, data)
 
 
@@ -68,4 +68,4 @@ def _is_der(data: bytes) -> bool:
         return False
     long = data[1] & 0x7F if data[1] & 0x80 else 0
     length = int.from_bytes(data[2 : 2 + long], "big") if long else data[1]
-    return len(data) == 2 + long + length and data[2 + long] in {0x02, 0x30}
+    return len(data) == 2 + long + length and data[2 + long :][:1] in {b"\x02", b"\x30"}

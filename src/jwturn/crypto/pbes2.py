@@ -1,4 +1,4 @@
-"""Encrypted PKCS#8 in the form that everything reads: PBES2 (RFC 8018 section 6.2), the password stretched well.
+"""Encrypted PKCS#8 as everything reads it, the password stretched well: PBES2 (RFC 8018 section 6.2).
 
 PBKDF2-HMAC-SHA256 and AES-256-CBC. The library writes this form with 2048 rounds and offers no other number.
 """

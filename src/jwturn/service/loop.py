@@ -74,6 +74,8 @@ class Loop:
                 self._wake.set()
             except JwturnError as error:
                 failed.append(error.message)
+            except Exception as error:  # noqa: BLE001  # a defect in one part must not end the others
+                failed.append(f"unexpected {type(error).__name__}")
         self._note(now, failed)
         return self._next(now)
 

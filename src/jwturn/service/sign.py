@@ -8,9 +8,8 @@ a grant.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
 from typing import Final
@@ -26,6 +25,7 @@ from jwturn.ports.clock import Clock, read
 from jwturn.ports.custody import Custody, Signer
 from jwturn.ports.leases import Leases
 from jwturn.ports.store import RingStore
+from jwturn.service.tally import Tally, restore
 
 IDLE_MAX: Final = timedelta(minutes=10)
 REFRESH_DEFAULT: Final = timedelta(seconds=10)
@@ -41,53 +41,6 @@ class Signed:
     expires: datetime
 
 
-@dataclass(slots=True, eq=False)
-class _Tally:
-    """What this node did with one key under one ring.
-
-    In flight now, issued since the last report, largest exp.
-    """
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    in_flight: int = 0
-    closed: bool = False
-    largest_exp: int = 0
-    issued: Counter[int] = field(default_factory=Counter)
-    total: int = 0
-    last_used: timedelta = timedelta()
-
-    def enter(self, boottime: timedelta) -> bool:
-        with self.lock:
-            if self.closed:
-                return False
-            self.in_flight += 1
-            self.last_used = boottime
-            return True
-
-    def leave(self, exp: int | None) -> None:
-        with self.lock:
-            self.in_flight -= 1
-            if exp is not None:
-                self.largest_exp = max(self.largest_exp, exp)
-                self.issued[exp // 60] += 1
-                self.total += 1
-
-    def close(self) -> bool:
-        """No signature begins after this; True once none is in flight."""
-        with self.lock:
-            self.closed = True
-            return self.in_flight == 0
-
-    def take_issued(self) -> Counter[int]:
-        with self.lock:
-            issued, self.issued = self.issued, Counter()
-            return issued
-
-    def give_back(self, issued: Counter[int]) -> None:
-        with self.lock:
-            self.issued.update(issued)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Held:
     """A live grant with everything a signature needs."""
@@ -100,7 +53,7 @@ class _Held:
     deadline: timedelta
     watch: Watch
     mark: int
-    tally: _Tally
+    tally: Tally
 
 
 class SigningService:
@@ -216,10 +169,10 @@ class SigningService:
             grants = self._leases.renew(self._node, usage, at=reading) if held or usage.issued else ()
         except ClocksDisagree:
             self._watch = self._watch.faulted()
-            _restore(issued)
+            restore(issued)
             raise
         except JwturnError:
-            _restore(issued)
+            restore(issued)
             raise
         renewed = {grant.ring_id: grant for grant in grants}
         for ring_id, old in held.items():
@@ -277,7 +230,7 @@ class SigningService:
             deadline=reading.boottime,
             watch=self._watch,
             mark=0,
-            tally=old.tally if old is not None and same else _Tally(),
+            tally=old.tally if old is not None and same else Tally(),
         )
         held = self._hold(template, grant, reading)
         if old is not None and not same:
@@ -340,11 +293,6 @@ class SigningService:
 
 def _audience(policy: RotationPolicy) -> str | tuple[str, ...] | None:
     return policy.audience or None
-
-
-def _restore(issued: Mapping[tuple[str, str], tuple[_Tally, Counter[int]]]) -> None:
-    for tally, counts in issued.values():
-        tally.give_back(counts)
 
 
 def _distrusted() -> Unavailable:

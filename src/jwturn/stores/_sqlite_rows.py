@@ -1,4 +1,4 @@
-"""The rows of rows.py in SQLite, on a connection that is inside a transaction. What each does, its Protocol says."""
+"""The rows of rows.py in SQLite, on a connection inside a transaction; what each does, its Protocol says."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,11 @@ from jwturn.stores.seals import read
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _US: Final = timedelta(microseconds=1)
-_LEASE: Final = "node, kid, number, until_us"
-_MARK: Final = "node, kid, exp_us, seen_us, number"
-_RING: Final = "id, name, issuer, epoch, due_us"
+_FORGET: Final = (
+    "DELETE FROM leases WHERE ring_id = ? AND kid = ?",
+    "DELETE FROM marks WHERE ring_id = ? AND kid = ?",
+    "DELETE FROM counts WHERE ring_id = ? AND kid = ?",
+)
 
 
 class SqliteRows:
@@ -42,11 +44,14 @@ class SqliteRows:
         return row[0] if row else None
 
     def ring(self, ring_id: str) -> RingRecord | None:
-        row = self._one(f"SELECT doc, mac, {_RING} FROM rings WHERE id = ?", ring_id)
+        row = self._one("SELECT doc, mac, id, name, issuer, epoch, due_us FROM rings WHERE id = ?", ring_id)
         return RingRecord(_ring_row(row[2:]), row[0], row[1]) if row else None
 
     def rings(self) -> Sequence[RingRow]:
-        return [_ring_row(row) for row in self._all(f"SELECT {_RING} FROM rings ORDER BY name")]
+        return [
+            _ring_row(row)
+            for row in self._all("SELECT id, name, issuer, epoch, due_us FROM rings ORDER BY name")
+        ]
 
     def ring_ids(self, issuer: str) -> Sequence[str]:
         return [row[0] for row in self._all("SELECT id FROM rings WHERE issuer = ? ORDER BY name", issuer)]
@@ -55,10 +60,15 @@ class SqliteRows:
         sql = "SELECT name FROM rings WHERE due_us <= ? ORDER BY due_us, name LIMIT ?"
         return [row[0] for row in self._all(sql, _micros(before), limit)]
 
+    def next_due(self) -> datetime | None:
+        (due,) = self._all("SELECT min(due_us) FROM rings")[0]
+        return None if due is None else _EPOCH + due * _US
+
     def add_ring(self, record: RingRecord) -> bool:
         row = record.row
         return self._run(
-            f"INSERT INTO rings ({_RING}, doc, mac) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO rings (id, name, issuer, epoch, due_us, doc, mac) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
             *(row.id, row.name, row.issuer, row.epoch, _micros_or_none(row.due_at), record.doc, record.mac),
         )
 
@@ -77,7 +87,9 @@ class SqliteRows:
         return dict(self._all("SELECT kid, envelope FROM halves WHERE ring_id = ?", ring_id))
 
     def put_half(self, ring_id: str, kid: str, envelope: bytes) -> None:
-        self._run("INSERT OR REPLACE INTO halves (ring_id, kid, envelope) VALUES (?, ?, ?)", ring_id, kid, envelope)
+        self._run(
+            "INSERT OR REPLACE INTO halves (ring_id, kid, envelope) VALUES (?, ?, ?)", ring_id, kid, envelope
+        )
 
     def drop_half(self, ring_id: str, kid: str) -> None:
         self._run("DELETE FROM halves WHERE ring_id = ? AND kid = ?", ring_id, kid)
@@ -99,25 +111,29 @@ class SqliteRows:
         return self._run(sql, record.mac, record.issuer)
 
     def leases(self, ring_id: str) -> RingLeases:
-        leases = self._all(f"SELECT {_LEASE} FROM leases WHERE ring_id = ? ORDER BY node", ring_id)
-        marks = self._all(f"SELECT {_MARK} FROM marks WHERE ring_id = ? ORDER BY kid, node", ring_id)
+        leases = self._all(
+            "SELECT node, kid, number, until_us FROM leases WHERE ring_id = ? ORDER BY node", ring_id
+        )
+        marks = self._all(
+            "SELECT node, kid, exp_us, seen_us, number FROM marks WHERE ring_id = ? ORDER BY kid, node",
+            ring_id,
+        )
         return RingLeases(tuple(_lease(row) for row in leases), tuple(_mark(row) for row in marks))
 
     def leases_of(self, node: str) -> Sequence[tuple[str, Lease]]:
-        rows = self._all(f"SELECT ring_id, {_LEASE} FROM leases WHERE node = ?", node)
+        rows = self._all("SELECT ring_id, node, kid, number, until_us FROM leases WHERE node = ?", node)
         return [(row[0], _lease(row[1:])) for row in rows]
 
     def mark(self, ring_id: str, kid: str, node: str) -> Mark | None:
-        sql = f"SELECT {_MARK} FROM marks WHERE ring_id = ? AND kid = ? AND node = ?"
+        sql = (
+            "SELECT node, kid, exp_us, seen_us, number FROM marks WHERE ring_id = ? AND kid = ? AND node = ?"
+        )
         row = self._one(sql, ring_id, kid, node)
         return _mark(row) if row else None
 
-    def rings_marked(self, kid: str, node: str) -> Sequence[str]:
-        return [row[0] for row in self._all("SELECT ring_id FROM marks WHERE kid = ? AND node = ?", kid, node)]
-
     def put_lease(self, ring_id: str, lease: Lease) -> None:
         self._run(
-            f"INSERT OR REPLACE INTO leases (ring_id, {_LEASE}) VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO leases (ring_id, node, kid, number, until_us) VALUES (?, ?, ?, ?, ?)",
             *(ring_id, lease.node, lease.kid, lease.number, _micros(lease.until)),
         )
 
@@ -126,13 +142,14 @@ class SqliteRows:
 
     def put_mark(self, ring_id: str, mark: Mark) -> None:
         self._run(
-            f"INSERT OR REPLACE INTO marks (ring_id, {_MARK}) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO marks (ring_id, node, kid, exp_us, seen_us, number)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             *(ring_id, mark.node, mark.kid, _micros(mark.exp), mark.seen_until // _US, mark.number),
         )
 
     def forget_key(self, ring_id: str, kid: str) -> None:
-        for table in ("leases", "marks", "counts"):
-            self._run(f"DELETE FROM {table} WHERE ring_id = ? AND kid = ?", ring_id, kid)
+        for sql in _FORGET:
+            self._run(sql, ring_id, kid)
 
     def add_counts(self, ring_id: str, kid: str, issued: Mapping[Minute, int]) -> None:
         sql = (
@@ -147,7 +164,9 @@ class SqliteRows:
 
     def counts(self, ring_id: str) -> Mapping[str, Mapping[Minute, int]]:
         found: dict[str, dict[Minute, int]] = {}
-        for kid, minute, issued in self._all("SELECT kid, minute, issued FROM counts WHERE ring_id = ?", ring_id):
+        for kid, minute, issued in self._all(
+            "SELECT kid, minute, issued FROM counts WHERE ring_id = ?", ring_id
+        ):
             found.setdefault(kid, {})[minute] = issued
         return found
 
@@ -166,7 +185,9 @@ class SqliteRows:
 
     def events(self, chain: str, after: int, limit: int) -> Sequence[Event]:
         sql = "SELECT body FROM events WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?"
-        return [read(row[0], Event, f"an event of chain {chain}") for row in self._all(sql, chain, after, limit)]
+        return [
+            read(row[0], Event, f"an event of chain {chain}") for row in self._all(sql, chain, after, limit)
+        ]
 
     def hash_at(self, chain: str, seq: int) -> str | None:
         row = self._one("SELECT hash FROM events WHERE chain = ? AND seq = ?", chain, seq)

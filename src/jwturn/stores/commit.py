@@ -1,5 +1,6 @@
-"""One transaction on the rows of a store: rings are opened with every check, and changes are committed with every
-check again. The rules are the core's; what is here is their order, the same for every database.
+"""One transaction on the rows of a store: rings opened with every check, changes committed with every check.
+
+The rules are the core's; what is here is their order, the same for every database.
 """
 
 from collections.abc import Sequence
@@ -97,7 +98,9 @@ class Transaction:
         if (after.id, after.name, after.issuer) != (before.id, before.name, before.issuer):
             raise IntegrityError(f"ring {before.name} cannot become another ring", hint="please report this")
         if not change.events and after != before:
-            raise IntegrityError(f"a change of ring {before.name} without an event", hint="please report this")
+            raise IntegrityError(
+                f"a change of ring {before.name} without an event", hint="please report this"
+            )
         if self.rows.head(before.id) != end:
             raise IntegrityError(
                 f"the audit chain of ring {before.name} does not end where the ring says",
@@ -105,7 +108,9 @@ class Transaction:
                 code="chain_cut",
             )
         if verify(change.events, chain=before.id, after=end) != Head(after.event_count, after.event_hash):
-            raise IntegrityError(f"the events of ring {before.name} are not its own", hint="please report this")
+            raise IntegrityError(
+                f"the events of ring {before.name} are not its own", hint="please report this"
+            )
 
     def _write_keys(self, before: KeyRing, after: KeyRing) -> None:
         old = {key.kid: key for key in before.keys}

@@ -1,7 +1,7 @@
 """Grants, renewals and releases in a transaction; the rules are core/leases.py.
 
-A grant holds the ring's row, so a key that a promote supersedes is never granted after it: either the grant comes
-first and the promote sees its mark, or it finds another active key.
+A grant holds the ring's row, so a key that a promote supersedes is never granted after it: either the grant
+comes first and the promote sees its mark, or it finds another active key.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,10 @@ from jwturn.stores.rows import Rows
 
 
 def grant(deed: Transaction, node: str, ring_id: str, witnessed: WitnessHead | None, *, at: Reading) -> Grant:
-    """A lease on the ring's active key and its mark. Raises Unavailable, ClocksDisagree, NotFound, IntegrityError."""
+    """A lease on the ring's active key and its mark.
+
+    Raises Unavailable, ClocksDisagree, NotFound, IntegrityError.
+    """
     view = deed.view(ring_id, witnessed)
     demand_agreement(at, view.now.at, view.ring.policy.clock_skew_max)
     return _write(deed.rows, view, signable(view.ring, view.now.at), node)
@@ -32,11 +35,13 @@ def renew(
     Raises ClocksDisagree, IntegrityError; then nothing is written.
     """
     leased = {ring_id: lease.kid for ring_id, lease in deed.rows.leases_of(node)}
-    views = {ring_id: deed.view(ring_id, witnessed.get(ring_id)) for ring_id in touched(deed.rows, node, usage)}
+    views = {
+        ring_id: deed.view(ring_id, witnessed.get(ring_id)) for ring_id in touched(deed.rows, node, usage)
+    }
     for view in views.values():
         demand_agreement(at, view.now.at, view.ring.policy.clock_skew_max)
-    for kid, issued in usage.issued.items():
-        for ring_id in deed.rows.rings_marked(kid, node):
+    for (ring_id, kid), issued in usage.issued.items():
+        if ring_id in views:
             deed.rows.add_counts(ring_id, kid, issued)
     deed.rows.drop_counts(int(deed.now().at.timestamp()) // 60)
     renewable = ((views[ring_id], _still(views[ring_id], kid)) for ring_id, kid in leased.items())
@@ -46,7 +51,8 @@ def renew(
 def touched(rows: Rows, node: str, usage: Usage) -> list[str]:
     """The ids of the rings that a renewal of the node looks at, in one order for all."""
     leased = {ring_id for ring_id, _ in rows.leases_of(node)}
-    return sorted(leased.union(*(rows.rings_marked(kid, node) for kid in usage.issued)))
+    used = {ring_id for ring_id, kid in usage.issued if rows.mark(ring_id, kid, node) is not None}
+    return sorted(leased | used)
 
 
 def release(

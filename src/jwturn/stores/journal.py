@@ -42,7 +42,9 @@ def add_token(deed: Transaction, token: ApiToken, actor: Actor) -> None:
     """Keeps a token and records it. Raises StateForbids."""
     if any(kept.name == token.name for kept in deed.rows.tokens()):
         raise StateForbids(
-            f"there is an API token named {token.name!r} already", hint="choose another name", code="name_taken"
+            f"there is an API token named {token.name!r} already",
+            hint="choose another name",
+            code="name_taken",
         )
     deed.rows.put_token(deed.seals.token_record(token))
     detail = {

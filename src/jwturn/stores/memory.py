@@ -64,6 +64,9 @@ class MemoryDatabase:
         """True: there is nothing to open."""
         return True
 
+    def make(self) -> None:
+        """Nothing: it is there."""
+
     def scrub(self) -> None:
         """Nothing: what was deleted is in no log."""
 
@@ -129,8 +132,13 @@ class _Rows:
         return [row.id for row in self.rings() if row.issuer == issuer]
 
     def due(self, before: datetime, limit: int) -> Sequence[str]:
-        rows = [(row.due_at, row.name) for row in self.rings() if row.due_at is not None and row.due_at <= before]
+        rows = [
+            (row.due_at, row.name) for row in self.rings() if row.due_at is not None and row.due_at <= before
+        ]
         return [name for _, name in sorted(rows)[:limit]]
+
+    def next_due(self) -> datetime | None:
+        return min((row.due_at for row in self.rings() if row.due_at is not None), default=None)
 
     def add_ring(self, record: RingRecord) -> bool:
         if record.row.id in self._rings or self.ring_id(record.row.name) is not None:
@@ -186,9 +194,6 @@ class _Rows:
 
     def mark(self, ring_id: str, kid: str, node: str) -> Mark | None:
         return self._marks.get((ring_id, kid, node))
-
-    def rings_marked(self, kid: str, node: str) -> Sequence[str]:
-        return [ring for ring, marked, holder in self._marks if (marked, holder) == (kid, node)]
 
     def put_lease(self, ring_id: str, lease: Lease) -> None:
         self._set(self._leases, (ring_id, lease.node), lease)
@@ -278,4 +283,3 @@ class _Rows:
 
     def moved(self) -> None:
         self._set(self._meta, "version", self.version() + 1)
-

@@ -1,4 +1,4 @@
-"""Numbered, forward-only migrations of a SQLite store: `schema/sqlite-NNNN.sql`, the number in PRAGMA user_version."""
+"""Forward-only migrations of a SQLite store: `schema/sqlite-NNNN.sql`, the number in PRAGMA user_version."""
 
 import re
 import sqlite3
@@ -51,7 +51,8 @@ def _version(connection: sqlite3.Connection, path: Path, *, newest: int) -> int:
     used = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
     if owner != APPLICATION_ID and (used or version):
         raise ConfigError(
-            f"{path} is a database of another program", hint="name another file: store = sqlite:///path/to/jwturn.db"
+            f"{path} is a database of another program",
+            hint="name another file: store = sqlite:///path/to/jwturn.db",
         )
     if version > newest:
         raise ConfigError(

@@ -1,7 +1,7 @@
 """What a database has to offer: rows, in transactions. All rules stand above, in commit.py and grants.py.
 
-`Rows` lives for one transaction. A reading one sees a single snapshot, taken at its first read; a writing one is
-alone with what it has read (or fails), and its writes appear together or not at all.
+`Rows` lives for one transaction. A reading one sees a single snapshot, taken at its first read; a writing one
+is alone with what it has read (or fails), and its writes appear together or not at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from jwturn.ports.store import Identity, RingRow
 
 @dataclass(frozen=True, slots=True)
 class RingRecord:
-    """A ring as it is kept: `doc` is the ring without private halves, `mac` authenticates it; the rest is index."""
+    """A ring as it is kept: `doc` has no private halves, `mac` authenticates it; the rest is index."""
 
     row: RingRow
     doc: bytes
@@ -60,6 +60,9 @@ class RingRows(Protocol):
 
     def due(self, before: datetime, limit: int) -> Sequence[str]:
         """Names of rings due not after `before`, the most overdue first."""
+
+    def next_due(self) -> datetime | None:
+        """The earliest due time of any ring."""
 
     def add_ring(self, record: RingRecord) -> bool:
         """A new ring; False where its id or name is taken."""
@@ -103,9 +106,6 @@ class LeaseRows(Protocol):
 
     def mark(self, ring_id: str, kid: str, node: str) -> Mark | None:
         """A node's mark on a key."""
-
-    def rings_marked(self, kid: str, node: str) -> Sequence[str]:
-        """The ids of the rings in which a node has a mark on a key of this kid."""
 
     def put_lease(self, ring_id: str, lease: Lease) -> None:
         """Keeps a node's lease on a ring."""
@@ -184,6 +184,9 @@ class Database(Protocol):
 
     def exists(self) -> bool:
         """Whether there is anything to open yet."""
+
+    def make(self) -> None:
+        """Makes what is to be opened, where there is nothing."""
 
     def reading(self) -> AbstractContextManager[Rows]:
         """A snapshot."""

@@ -1,7 +1,7 @@
-"""The store over any database of rows: what each call of the ports does, in which transaction, beside which witness.
+"""The store over any database of rows: what each call of the ports does, in which transaction.
 
-The witness is read before the row it judges, and written after the commit it witnesses. A crash between the two
-leaves the store newer than its witness; the next load writes the missing head.
+The witness is read before the row it judges, and written after the commit it witnesses. A crash between the
+two leaves the store newer than its witness; the next load writes the missing head.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,6 +54,7 @@ class RowStore:
 
     def initialise(self, identity: Identity) -> None:
         """Makes the store. Raises StateForbids where there is one already."""
+        self._database.make()
         with self._database.writing() as rows:
             if not rows.begin(identity, Seen(timedelta(), self._clock.now())):
                 raise StateForbids("there is a store here already", hint="jwturn status", code="store_exists")
@@ -124,6 +125,12 @@ class RowStore:
         with self._database.reading() as rows:
             return rows.due(before, limit)
 
+    def next_due(self) -> datetime | None:
+        """The earliest due time of any ring."""
+        self._unlocked()
+        with self._database.reading() as rows:
+            return rows.next_due()
+
     def events(self, chain: str, after: int = 0, limit: int = 1000) -> Sequence[Event]:
         """Lines of a chain with seq > `after`, in order."""
         self._unlocked()
@@ -147,7 +154,7 @@ class RowStore:
             return journal.checkpoint(self._on(rows), who)
 
     def wait(self, after: int, timeout: timedelta) -> int:
-        """Returns when the store's version is no longer `after`, after `timeout`, or when the store is closed."""
+        """Returns when the version is no longer `after`, after `timeout`, or when the store is closed."""
         self._unlocked()
         version = after
         for _ in range(-(-timeout // PAUSE) + 1):
@@ -238,8 +245,8 @@ class RowStore:
             self._unlocked().witness.append(head)
         except UNWRITABLE as error:
             raise Unavailable(
-                f"the change of ring {head.ring} IS committed (epoch {head.epoch}), but its witness could not be"
-                f" written: {error.message}",
+                f"the change of ring {head.ring} IS committed (epoch {head.epoch}), but its witness could not"
+                f" be written: {error.message}",
                 hint=f"{error.hint}; do not repeat the change: the next load writes the witness",
                 code="witness",
             ) from error

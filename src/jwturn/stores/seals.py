@@ -1,8 +1,8 @@
 """What rows hold and what authenticates them.
 
-A ring's document is its JSON without private halves; its MAC also covers the store's id and the kids whose halves lie
-beside it, so a row edited, swapped between rings or stores, or a half planted or taken away is noticed. The columns
-that stand beside a document for look-ups are compared with it.
+A ring's document is its JSON without private halves; its MAC also covers the store's id and the kids whose
+halves lie beside it, so a row edited, swapped between rings or stores, or a half planted or taken away is
+noticed. The columns that stand beside a document for look-ups are compared with it.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,9 @@ class Seals:
         ring = read(record.doc, KeyRing, what)
         if (ring.id, ring.name, ring.issuer, ring.epoch) != (row.id, row.name, row.issuer, row.epoch):
             raise forged(what)
-        private = {kid: read(half, Envelope, f"the private half of key {kid}") for kid, half in halves.items()}
+        private = {
+            kid: read(half, Envelope, f"the private half of key {kid}") for kid, half in halves.items()
+        }
         return replace(ring, keys=tuple(replace(key, private=private.get(key.kid)) for key in ring.keys))
 
     def issuer_record(self, issuer: str, *, served: bool) -> IssuerRecord:

@@ -1,9 +1,9 @@
 """The store in one SQLite file: for one machine, any number of threads and processes.
 
-Write-ahead log, synchronous=FULL; every write runs under BEGIN IMMEDIATE, so what it has read stays true until it
-commits, and still swaps on the epoch. The file, its log and its shared memory are 0600. A deleted private half is
-overwritten (secure_delete) and the log is emptied after it. A connection serves one thread at a time, and never a
-process that was forked after it was made.
+Write-ahead log, synchronous=FULL; every write runs under BEGIN IMMEDIATE, so what it has read stays true
+until it commits, and still swaps on the epoch. The file, its log and its shared memory are 0600. A deleted
+private half is overwritten (secure_delete) and the log is emptied after it. A connection serves one thread at
+a time, and never a process that was forked after it was made.
 """
 
 import os
@@ -114,7 +114,7 @@ class SqliteDatabase:
                 self._moved.notify_all()
 
     def scrub(self) -> None:
-        """Moves the log into the file and empties it; left to the next time where a reader or the disk forbids."""
+        """Moves the log into the file and empties it; left for later where a reader or the disk forbids."""
         with suppress(JwturnError), self._connected() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
@@ -204,14 +204,17 @@ class SqliteDatabase:
             for setting in SETTINGS:
                 connection.execute(setting)
             migrate(connection, self._path)
-            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-                raise Unavailable(
-                    f"{self._path}: no write-ahead log is possible there", hint="keep the store on a local disk"
-                )
+            self._demand_log(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _demand_log(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise Unavailable(
+                f"{self._path}: no write-ahead log is possible there", hint="keep the store on a local disk"
+            )
 
     def _told(self, error: sqlite3.Error) -> BaseException:
         extended = getattr(error, "sqlite_errorcode", 0)
@@ -238,6 +241,13 @@ class SqliteDatabase:
                 hint="keep the file as it is, and restore a backup in its place; then jwturn audit verify",
                 code="corrupt_store",
             )
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN):
-            return NotPermitted(what, hint=f"who runs jwturn must own it: ls -ld {self._path.parent} {self._path}*")
+        if code in (
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_PERM,
+            sqlite3.SQLITE_AUTH,
+            sqlite3.SQLITE_CANTOPEN,
+        ):
+            return NotPermitted(
+                what, hint=f"who runs jwturn must own it: ls -ld {self._path.parent} {self._path}*"
+            )
         return Unavailable(what, hint=f"ls -l {self._path}*; jwturn doctor")

@@ -1,5 +1,6 @@
-"""Stores by explicit URI: `sqlite:///absolute/path`, `sqlite:relative/path`, `memory:`. A scheme is imported when it is
-named, and nothing registers itself.
+"""Stores by explicit URI: `sqlite:///absolute/path`, `sqlite:relative/path`, `memory:`.
+
+A scheme's driver is imported when it is named, and nothing registers itself.
 """
 
 from collections.abc import Callable
@@ -34,7 +35,7 @@ def _sqlite(rest: str, clock: Clock) -> RowStore:
             hint="sqlite:///absolute/path/jwturn.db (three slashes) or sqlite:relative/path/jwturn.db",
             code="malformed_uri",
         )
-    return SqliteStore(path, clock)
+    return SqliteStore(f"/{path.lstrip('/')}" if path.startswith("/") else path, clock)
 
 
 def _memory(rest: str, clock: Clock) -> RowStore:

@@ -12,6 +12,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from jwturn.core.envelope import Envelope, Wrap
@@ -19,7 +20,6 @@ from jwturn.core.errors import BadInput, CustodyError, IntegrityError, JwturnErr
 from jwturn.core.jwk import ALGS, thumbprint
 from jwturn.core.keys import Key, Origin
 from jwturn.core.policy import RotationPolicy
-from jwturn.core.secret import Secret
 from jwturn.core.states import STANDBY
 from jwturn.core.timing import Moment
 from jwturn.crypto.verify import VerifyKey, hmac_key, verify_key
@@ -38,11 +38,11 @@ def expect(holds: object, words: str) -> None:
 
 
 def refused(
-    kinds: type[JwturnError] | tuple[type[JwturnError], ...], call: Callable[[], object]
+    kinds: type[JwturnError] | tuple[type[JwturnError], ...], call: Callable[..., object], *args: object
 ) -> JwturnError:
-    """The error of one of these kinds that the call raises."""
+    """The error of one of these kinds that the call raises; AssertionError if it raises none."""
     try:
-        call()
+        call(*args)
     except kinds as error:
         return error
     raise AssertionError(f"not refused with {kinds}")
@@ -64,7 +64,7 @@ def key_of(made: Made) -> Key:
 
 
 class CustodySuite:
-    """What every custody must do. A subclass gives `make_custody`: the same `store_id` gives the same custody."""
+    """What every custody must do. A subclass gives `make_custody`; the same store gets the same custody."""
 
     def make_custody(self, store_id: str) -> Custody:
         """A custody of the store with this id, which knows all that it needs to open what it made before."""
@@ -134,13 +134,14 @@ class CustodySuite:
             ("ES256", one.public, ""),
         ]
         for alg, public, kid in wrong:
-            _adopt_refused(custody, alg, private, public, kid)
+            adopt = partial(custody.adopt, alg, RING, private=private, public=public, kid=kid)
+            refused(BadInput, adopt)
 
     def test_a_key_without_private_half_does_not_open(self) -> None:
         """A shredded key is not an integrity fault, and not a crash."""
         custody = self.make_custody("store-1")
         key = replace(key_of(custody.create("ES256", RING)), private=None)
-        refused(StateForbids, lambda: custody.open(key, RING))
+        refused(StateForbids, custody.open, key, RING)
 
     def test_a_private_half_opens_only_in_its_place(self) -> None:
         """Swapped between rings, kids, algorithms, public halves and stores: refused."""
@@ -156,10 +157,10 @@ class CustodySuite:
             "both halves of another key": replace(one, private=other.private, public=other.public),
         }
         for what, key in moved.items():
-            error = refused(JwturnError, lambda key=key: custody.open(key, RING))  # type: ignore[misc]  # bound now
+            error = refused(JwturnError, custody.open, key, RING)
             expect(isinstance(error, IntegrityError), f"{what}: {error!r}")
-        refused(IntegrityError, lambda: custody.open(one, "ring-2"))
-        refused(IntegrityError, lambda: self.make_custody("store-2").open(one, RING))
+        refused(IntegrityError, custody.open, one, "ring-2")
+        refused(IntegrityError, self.make_custody("store-2").open, one, RING)
 
     def test_an_edited_envelope_does_not_open(self) -> None:
         """One bit of nonce, ciphertext or wrap; and a truncated one."""
@@ -168,8 +169,7 @@ class CustodySuite:
         if key.private is None:
             raise AssertionError("no envelope was made")
         for edited in _edits(key.private):
-            changed = replace(key, private=edited)
-            refused(IntegrityError, lambda changed=changed: custody.reveal(changed, RING))  # type: ignore[misc]  # bound now
+            refused(IntegrityError, custody.reveal, replace(key, private=edited), RING)
 
     def test_destroy_may_be_called_twice(self) -> None:
         """The loop may run a step again after a crash."""
@@ -215,16 +215,16 @@ class KekSuite:
         """Other associated data, one bit flipped, cut short, empty."""
         kek = self.make_kek()
         wrapped = kek.wrap(DEK, b"place")
-        refused(IntegrityError, lambda: kek.unwrap(wrapped, b"elsewhere"))
+        refused(IntegrityError, kek.unwrap, wrapped, b"elsewhere")
         for edited in (wrapped[:-1] + bytes([wrapped[-1] ^ 1]), wrapped[:-1], wrapped[:20], b""):
-            refused((IntegrityError, CustodyError), lambda edited=edited: kek.unwrap(edited, b"place"))  # type: ignore[misc]  # bound now
+            refused((IntegrityError, CustodyError), kek.unwrap, edited, b"place")
 
     def test_another_kek_does_not_unwrap(self) -> None:
         """And has another fingerprint."""
         kek, other = self.make_kek(), self.make_other()
         expect(kek.fingerprint != other.fingerprint, "two KEKs have the same fingerprint")
         wrapped = kek.wrap(DEK, b"place")
-        refused((IntegrityError, CustodyError), lambda: other.unwrap(wrapped, b"place"))
+        refused((IntegrityError, CustodyError), other.unwrap, wrapped, b"place")
 
     def test_a_fingerprint_is_short_plain_text(self) -> None:
         """It is printed in errors and stored beside each wrap."""
@@ -242,12 +242,6 @@ def _verifier(custody: Custody, key: Key) -> VerifyKey:
     if key.public is None:
         return hmac_key(key.alg, custody.reveal(key, RING))
     return verify_key(key.public, alg=key.alg)
-
-
-def _adopt_refused(
-    custody: Custody, alg: str, private: Secret, public: dict[str, str] | None, kid: str | None
-) -> None:
-    refused(BadInput, lambda: custody.adopt(alg, RING, private=private, public=public, kid=kid))
 
 
 def _edits(envelope: Envelope) -> list[Envelope]:

@@ -65,7 +65,6 @@ CREATE TABLE marks (
     number INTEGER NOT NULL,
     PRIMARY KEY (ring_id, kid, node)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX marks_by_node ON marks (node, kid);
 
 CREATE TABLE counts (
     ring_id TEXT NOT NULL REFERENCES rings,
