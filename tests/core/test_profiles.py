@@ -99,7 +99,7 @@ def test_those_that_follow_max_age_count_the_larger() -> None:
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     assert "did you mean jose?" in refused("josé").hint
-    assert "known: dotnet, spring" in refused("nothing like it").hint
+    assert "one of dotnet, spring" in refused("nothing like it").hint
     assert refused("Jose").code == "verifier_refused"
     assert refused("").hint
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from jwturn.core.errors import BadInput, WeakKey
 from jwturn.core.jwk import ALGS, b64url, unb64url
+from jwturn.core.secret import Secret
 from jwturn.crypto.export import private_jwk
+from jwturn.crypto.generate import generate
 from jwturn.crypto.import_ import import_key
 from jwturn.crypto.public import unsigned
 from jwturn.crypto.sign import signer
@@ -104,14 +106,9 @@ def test_a_key_for_another_purpose_is_refused(use):
 
 @pytest.mark.parametrize("alg", ASYMMETRIC)
 def test_private_members_of_another_key_are_refused(alg):
-    mine = dict(pair(alg).public or {})
-    other = {"ES256": "ES384", "EdDSA": "Ed25519", "Ed25519": "EdDSA"}.get(alg)
-    from jwturn.crypto.generate import generate
-
     theirs = private_jwk(alg, generate(alg, rsa_bits=2048).private)
-    assert other != alg
     with pytest.raises(BadInput):
-        import_key(written(theirs | mine))
+        import_key(written(theirs | (pair(alg).public or {})))
 
 
 @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi"])
@@ -177,8 +174,6 @@ def test_duplicate_members_are_refused_even_if_alike():
 
 
 def test_a_jwk_has_no_password():
-    from jwturn.core.secret import Secret
-
     with pytest.raises(BadInput, match="password"):
         import_key(written(jwk("ES256")), password=Secret(b"pw"))
 

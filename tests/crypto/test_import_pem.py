@@ -215,6 +215,14 @@ def test_a_short_rsa_key_is_refused():
         import_key(key.private_bytes(DER, PKCS8, PLAIN), alg="RS256")
 
 
+@pytest.mark.parametrize("size", [0, 1, 31, 33, 64])
+def test_an_ed25519_key_of_another_length_is_refused(size):
+    inner = bytes([4, size]) + bytes(size)
+    body = bytes.fromhex("020100300506032b6570") + bytes([4, len(inner)]) + inner
+    with pytest.raises(BadInput):
+        import_key(bytes([0x30, len(body)]) + body)
+
+
 @given(st.binary(max_size=300), st.sampled_from([None, *ALGS]))
 def test_any_bytes_are_refused_by_name(data, alg):
     with pytest.raises(BadInput) as refused:

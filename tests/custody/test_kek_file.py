@@ -46,7 +46,7 @@ def test_a_file_is_never_made_over_another(path: Path) -> None:
     with pytest.raises(StateForbids):
         create_file(path)
     assert path.read_bytes() == before
-    assert os.listdir(path.parent) == ["kek"]
+    assert [found.name for found in path.parent.iterdir()] == ["kek"]
 
 
 def test_a_missing_file_is_refused_and_none_is_made(path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_no_half_written_kek(path: Path, monkeypatch: pytest.
     with pytest.raises(JwturnError) as refused:
         create_file(path)
     assert refused.value.exit_code == 69
-    assert os.listdir(path.parent) == []
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_kek_does_not_show_its_key() -> None:

@@ -7,7 +7,7 @@ import pytest
 from jwturn.core.envelope import Wrap
 from jwturn.core.errors import CustodyError, IntegrityError, WeakKey
 from jwturn.core.secret import Secret
-from jwturn.crypto.passphrase import ITERATIONS, LANES, MEMORY_KIB
+from jwturn.crypto.passphrase import ITERATIONS, LANES, MEMORY_KIB, derive
 from jwturn.custody.integrity import head_seal, new_integrity
 from jwturn.custody.kek import passphrase
 from jwturn.custody.kek.local import LocalKek
@@ -49,7 +49,6 @@ def test_two_stores_of_one_passphrase_have_different_fingerprints(kek: Passphras
 
 def test_a_key_is_derived_once_for_each_salt(monkeypatch: pytest.MonkeyPatch, store: Identity) -> None:
     salts = []
-    derive = passphrase.derive
 
     def counting(words: Secret, salt: bytes, **cost: int) -> Secret:
         salts.append(salt)
@@ -76,7 +75,8 @@ def test_the_right_one_of_two_passphrases_is_found(kek: PassphraseKek) -> None:
 
 def test_a_wrap_names_its_salt_and_cost(kek: PassphraseKek) -> None:
     salted = salted_of(kek.wrap(DEK, b"place"))
-    assert (salted.memory_kib, salted.iterations, salted.lanes) == (MEMORY_KIB, ITERATIONS, LANES)
+    assert salted is not None
+    assert salted == Salted(salted.salt, MEMORY_KIB, ITERATIONS, LANES)
     assert len(salted.salt) == 16
 
 

@@ -45,7 +45,7 @@ def test_without_a_kek_nothing_is_made() -> None:
 
 
 def test_a_public_half_edited_together_with_its_envelope_is_refused(custody: SealedCustody, key: Key) -> None:
-    """Someone with the KEK but without care: the envelope opens in its place, and holds another key's half."""
+    """The envelope opens in its place, and holds another key's half."""
     planted = generate("ES256")
     aad = custody._aad(RING, key.kid, key.alg, key.public)
     forged = replace(key, private=seal(planted.private, aad, [KEK]))
@@ -70,6 +70,7 @@ def test_either_of_two_keks_opens(custody: SealedCustody) -> None:
     key = key_of(SealedCustody("store-1", [KEK, OTHER]).create("EdDSA", RING))
     for kek in (KEK, OTHER):
         assert SealedCustody("store-1", [kek]).open(key, RING).sign(b"data")
+    assert key.private is not None
     assert [wrap.kek for wrap in key.private.wraps] == [KEK.fingerprint, OTHER.fingerprint]
 
 
@@ -83,8 +84,7 @@ def test_an_envelope_holds_no_plaintext(custody: SealedCustody) -> None:
 
 def test_rsa_keys_have_the_size_that_was_asked_for(custody: SealedCustody) -> None:
     small, large = (custody.create("RS256", RING, rsa_bits=bits) for bits in (2048, 3072))
-    assert len(small.public["n"]) == 342
-    assert len(large.public["n"]) == 512
+    assert [len(made.public["n"]) for made in (small, large) if made.public] == [342, 512]
 
 
 def test_a_size_that_is_not_offered_is_refused(custody: SealedCustody) -> None:
@@ -95,6 +95,7 @@ def test_a_size_that_is_not_offered_is_refused(custody: SealedCustody) -> None:
 def test_an_adopted_key_without_kid_gets_our_own(custody: SealedCustody) -> None:
     pair = generate("ES256")
     made = custody.adopt("ES256", RING, private=pair.private, public=pair.public, kid=None)
+    assert pair.public is not None
     assert made.kid == thumbprint(pair.public)
     secret = custody.adopt("HS256", RING, private=Secret(bytes(range(32))), public=None, kid=None)
     assert len(secret.kid) == 22
@@ -102,6 +103,7 @@ def test_an_adopted_key_without_kid_gets_our_own(custody: SealedCustody) -> None
 
 def test_the_public_half_that_is_kept_is_derived_again(custody: SealedCustody) -> None:
     pair = generate("ES256")
+    assert pair.public is not None
     given = {name: value for name, value in pair.public.items() if name != "alg"} | {"use": "sig"}
     assert custody.adopt("ES256", RING, private=pair.private, public=given, kid="k").public == pair.public
 

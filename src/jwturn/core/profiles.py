@@ -8,12 +8,12 @@ does not refetch.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from difflib import get_close_matches
 from typing import Final
 
 from jwturn.core.durations import parse_duration
 from jwturn.core.errors import BadInput, PolicyRefused
 from jwturn.core.jwk import ALGS
+from jwturn.core.nearest import meant
 
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
@@ -275,9 +275,7 @@ def _declared(entry: str, max_age: timedelta) -> Declared:
     name, colon, bound = entry.partition(":")
     row = PROFILES.get(name)
     if row is None:
-        near = get_close_matches(name, PROFILES, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise _refused(f"there is no verifier profile {name[:40]!r}", f"{hint}known: {', '.join(PROFILES)}")
+        raise _refused(f"there is no verifier profile {name[:40]!r}", meant(name, PROFILES))
     lifetime = _bound(entry, bound) if colon else row.set_lifetime
     if lifetime is None:
         raise _refused(

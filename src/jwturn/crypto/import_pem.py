@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from jwturn.core.errors import BadInput
@@ -29,7 +29,6 @@ _ELSEWHERE: Final = {
     "CERTIFICATE": "take its key: openssl x509 -pubkey -noout -in FILE",
     "CERTIFICATE REQUEST": "take its key: openssl req -pubkey -noout -in FILE",
     "OPENSSH PRIVATE KEY": "convert a copy of it: ssh-keygen -p -m PKCS8 -f COPY",
-    "SSH2 PUBLIC KEY": "convert it: ssh-keygen -i -f FILE | ssh-keygen -e -m PKCS8 -f /dev/stdin",
     "PKCS7": "take the key out of it first",
     "PGP PRIVATE KEY BLOCK": "an OpenPGP key is not for JSON Web Tokens: make a new one",
     "DSA PRIVATE KEY": "there is no DSA in JSON Web Signature: make a new key",
@@ -78,7 +77,7 @@ def _one_block(data: bytes) -> tuple[str, bytes]:
 def _public_der(data: bytes) -> Loaded | None:
     try:
         return serialization.load_der_public_key(data)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, InternalError):
         return None
 
 
@@ -90,8 +89,8 @@ def _parsed(load: Callable[[], Loaded]) -> Loaded:
         refusal = BadInput(
             "a password is needed for an encrypted key, and only for one", hint="--password-file"
         )
-    except UnsupportedAlgorithm:
-        refusal = BadInput("the key's type, curve or encryption is not supported", hint=_hint())
+    except (UnsupportedAlgorithm, InternalError):
+        refusal = BadInput("the key's type, curve, encryption or length is not supported", hint=_hint())
     except ValueError as error:
         wrong = "password" in str(error).lower()
         refusal = (

@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -32,7 +32,7 @@ def private_key(alg: str, private: Secret) -> PrivateKey:
     """
     try:
         key = serialization.load_der_private_key(private.reveal(), None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise BadInput("the private half is not PKCS#8 DER", hint="import it again: jwturn import") from error
     if not fits(algorithm(alg), key):
         raise BadInput(f"the private half is not a key for {alg}", hint="a key has exactly one alg, for life")

@@ -67,7 +67,7 @@ class Loop:
         """One pass: every part is tried, whatever fails in another. Gives the time of the next."""
         now = self._clock.now()
         failed: list[str] = []
-        for part in (self._tick, self._turn, self._renew, self._reread):
+        for part in (self.tick, self._turn, self._renew, self._reread):
             try:
                 part()
             except LostRace:
@@ -87,7 +87,8 @@ class Loop:
             thread.start()
 
     def wake(self) -> None:
-        """Asks for a pass now."""
+        """Asks for a pass now, leases included: after a command this node signs by the new ring at once."""
+        self._renewed = None
         self._wake.set()
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -117,7 +118,8 @@ class Loop:
                 version = heard
                 self._wake.set()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Adds what passed since this node's last tick to the seen time."""
         boottime = self._clock.boottime()
         seen = self._store.tick(boottime=boottime, before=self._sighting)
         self._sighting = Sighting(seen.total, boottime)

@@ -137,7 +137,11 @@ def answer(found: Published, if_none_match: str | None) -> Answer:
 def unavailable(error: JwturnError) -> Answer:
     """The answer where no set can be given: never an empty set, never kept by a cache."""
     retry = str(getattr(error, "retry_after", 5))
-    body = canonical({"type": "about:blank", "title": error.message, "status": 503, "code": error.code})
+    # Anyone may ask: what a backend says of itself (paths, addresses) stays in the log.
+    detail = error.message if error.code == "no_key" else "the set cannot be read for now"
+    title = "Service Unavailable"
+    problem = {"type": "about:blank", "title": title, "status": 503, "detail": detail, "code": error.code}
+    body = canonical({**problem, "hint": f"keep the set you hold and ask again in {retry} s"})
     headers = {
         "content-type": "application/problem+json",
         "cache-control": "no-store",
@@ -186,20 +190,23 @@ class Publisher:
         """A ring's own set: every public key of the ring. Raises as `issuer_set`."""
         return self._get(("ring", ring))
 
+    def fresh(self, kind: str, which: str) -> Published | None:
+        """The set (`issuer` or `ring`) if it can be served without asking the store."""
+        found = self._sets.get((kind, which))
+        young = found is not None and self._clock.boottime() - found.read_at < found.fresh_for
+        return found if young else None
+
     def refresh(self) -> None:
         """Re-reads every set that was asked for; one that cannot be read stays until its time is over."""
         for name in list(self._sets):
-            self._read(name)
+            with self._lock:
+                self._read(name)
 
     def _get(self, name: tuple[str, str]) -> Published:
-        found = self._sets.get(name)
-        if found is not None and self._clock.boottime() - found.read_at < found.fresh_for:
+        if (found := self.fresh(*name)) is not None:
             return found
         with self._lock:
-            found = self._sets.get(name)
-            if found is not None and self._clock.boottime() - found.read_at < found.fresh_for:
-                return found
-            return self._read(name)
+            return self.fresh(*name) or self._read(name)
 
     def _views(self, kind: str, which: str) -> Sequence[View]:
         if kind == "ring":

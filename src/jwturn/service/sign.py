@@ -9,14 +9,14 @@ a grant.
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
 from typing import Final
 
 from jwturn.core.claims import prepare
 from jwturn.core.clocks import Reading, Watch
-from jwturn.core.errors import ClocksDisagree, JwturnError, Unavailable
+from jwturn.core.errors import BadInput, ClocksDisagree, JwturnError, Unavailable
 from jwturn.core.jws import header_segment, signing_input, token_of
 from jwturn.core.keys import Key, KeyRing
 from jwturn.core.leases import Grant, Usage
@@ -127,7 +127,7 @@ class SigningService:
             ttl=policy.token_ttl_max if ttl is None else ttl,
             ttl_max=policy.token_ttl_max,
             jti=token_urlsafe(16),
-            audience=audience or _audience(policy),
+            audience=_audience(policy, audience),
             nbf=policy.not_before,
             exp_max=held.mark,
         )
@@ -144,6 +144,11 @@ class SigningService:
         if not self._watch.trusted:
             raise _distrusted()
         return held.key
+
+    def holds(self, ring: str) -> Key | None:
+        """The key of a live lease on `ring`, if there is one: then `sign` does no I/O."""
+        held = self._held.get(ring)
+        return held.key if held is not None and self._clock.boottime() < held.deadline else None
 
     def refresh_every(self) -> timedelta:
         """How often leases want renewing: the shortest signer_refresh of the rings held."""
@@ -175,13 +180,23 @@ class SigningService:
             restore(issued)
             raise
         renewed = {grant.ring_id: grant for grant in grants}
-        for ring_id, old in held.items():
-            grant = renewed.get(ring_id)
+        failed = [self._follow(old, renewed.get(ring_id), reading) for ring_id, old in held.items()]
+        self._let_go()
+        for error in filter(None, failed):
+            raise error
+
+    def _follow(self, old: _Held, grant: Grant | None, reading: Reading) -> JwturnError | None:
+        """Goes on under a renewed grant; without one the key signs no more, even where no other may."""
+        try:
             if grant is not None and (grant.kid, grant.epoch) == (old.key.kid, old.ring.epoch):
                 self._hold(old, grant, reading)
             elif grant is not None or self._clock.boottime() < old.deadline:
                 self._acquire(old.ring.name, replacing=old)
-        self._let_go()
+        except JwturnError as error:
+            if grant is None:
+                self._forget(old.ring.name, old)
+            return error
+        return None
 
     def release(self) -> None:
         """A graceful stop: nothing is signed after this, and marks fall to what was really issued."""
@@ -194,7 +209,14 @@ class SigningService:
         issued = {(h.ring.id, h.key.kid): (h.tally, h.tally.take_issued()) for h in self._leaving}
         usage = Usage({key: dict(counts) for key, (_, counts) in issued.items() if counts})
         if usage.issued:
-            self._leases.renew(self._node, usage, at=read(self._clock))
+            self._renumber(self._leases.renew(self._node, usage, at=read(self._clock)))
+
+    def _renumber(self, grants: Sequence[Grant]) -> None:
+        """A renewal reaches leases this node is leaving too: their release must name that last grant."""
+        renewed = {(grant.ring_id, grant.kid): grant for grant in grants}
+        self._leaving = [
+            replace(held, grant=renewed.get((held.ring.id, held.key.kid), held.grant)) for held in self._leaving
+        ]
 
     def _acquire(self, ring: str, *, replacing: _Held | None = None) -> _Held:
         with self._grant_lock:
@@ -250,16 +272,12 @@ class SigningService:
         )
         if self._watch.store_now != grant.store_now:
             raise _distrusted()
-        fresh = _Held(
-            ring=held.ring,
-            key=held.key,
+        fresh = replace(
+            held,
             grant=grant,
-            signer=held.signer,
-            header=held.header,
             deadline=reading.boottime + grant.lease / (1 + policy.clock_rate_error),
             watch=self._watch,
             mark=int(grant.mark.timestamp()),
-            tally=held.tally,
         )
         self._held[held.ring.name] = fresh
         return fresh
@@ -291,8 +309,17 @@ class SigningService:
             self._leaving.remove(held)
 
 
-def _audience(policy: RotationPolicy) -> str | tuple[str, ...] | None:
-    return policy.audience or None
+def _audience(policy: RotationPolicy, wanted: str | None) -> str | tuple[str, ...] | None:
+    """The audience wanted, where the policy names none or names it; else the policy's."""
+    if wanted is None:
+        return policy.audience or None
+    if policy.audience and wanted not in policy.audience:
+        raise BadInput(
+            f"the audience {wanted[:60]!r} is not one of the ring's: {', '.join(policy.audience)}",
+            hint="leave it out, or add it to the policy's audience",
+            code="claims_reserved",
+        )
+    return wanted
 
 
 def _distrusted() -> Unavailable:

@@ -9,7 +9,6 @@ back.
 """
 
 import pickle
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,27 +24,11 @@ from jwturn.core.timing import Moment
 from jwturn.crypto.verify import VerifyKey, hmac_key, verify_key
 from jwturn.ports.custody import Custody, Made
 from jwturn.ports.kek import Kek
+from jwturn.testing.expect import expect, refused
 
 RING = "ring-1"
 DATA = b"header.payload"
 DEK = bytes(range(32))
-
-
-def expect(holds: object, words: str) -> None:
-    """Raises AssertionError with these words unless it holds."""
-    if not holds:
-        raise AssertionError(words)
-
-
-def refused(
-    kinds: type[JwturnError] | tuple[type[JwturnError], ...], call: Callable[..., object], *args: object
-) -> JwturnError:
-    """The error of one of these kinds that the call raises; AssertionError if it raises none."""
-    try:
-        call(*args)
-    except kinds as error:
-        return error
-    raise AssertionError(f"not refused with {kinds}")
 
 
 def key_of(made: Made) -> Key:

@@ -1,0 +1,166 @@
+"""The `jwturn` command: verbs are imported when they are asked for, and errors become exit codes in one place.
+
+0 done or nothing to do, 1 failed, 2 changes pending or findings, 64 usage, 65 bad input, 69 backend unavailable,
+75 lost a race, 77 not permitted (sysexits).
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from jwturn import __version__
+from jwturn.cli.invocation import SCHEMA, Invocation
+from jwturn.cli.options import VerbGroup
+from jwturn.core.errors import FatalStorage, JwturnError
+
+if TYPE_CHECKING:
+    from jwturn.ports.clock import Clock
+
+EX_USAGE: Final = 64
+INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
+
+SECTIONS: Final[dict[str, dict[str, str]]] = {
+    "Begin": {"init": "init:init", "serve": "serve:serve", "demo": "demo:demo"},
+    "Look": {
+        "status": "status:status",
+        "plan": "plan:plan",
+        "keys": "keys:keys",
+        "events": "events:events",
+        "jwks": "jwks:jwks",
+        "doctor": "doctor:doctor",
+        "config": "config:config",
+    },
+    "Turn": {
+        "rotate": "turn:rotate",
+        "promote": "turn:promote",
+        "rollback": "turn:rollback",
+        "revoke": "revoke:revoke",
+        "discard": "holds:discard",
+        "hold": "holds:hold",
+        "release": "holds:release",
+        "delivered": "holds:delivered",
+        "policy": "policy:policy",
+    },
+    "Tokens": {"sign": "sign:sign", "verify": "verify:verify", "inspect": "verify:inspect"},
+    "Share": {"export": "export:export", "import": "import_:import_", "token": "token:token"},
+    "Trust": {"audit": "audit:audit", "recover": "audit:recover"},
+}
+VERBS: Final = {verb: place for verbs in SECTIONS.values() for verb, place in verbs.items()}
+EPILOG: Final = 'Completion for bash (zsh and fish alike): eval "$(_JWTURN_COMPLETE=bash_source jwturn)"'
+
+
+class Verbs(VerbGroup):
+    """The verbs, each in a module that is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb, imported; None where there is none."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"jwturn.cli.{module}"), name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The verb asked for. Raises UsageError naming the nearest."""
+        from jwturn.core.nearest import meant
+
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            hint = meant(args[0], VERBS)
+            raise click.UsageError(
+                f"there is no verb {args[0]!r}" + (f"; {hint}" if hint.startswith("did") else ""), ctx
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs by what they are for."""
+        for title, verbs in SECTIONS.items():
+            found = [(verb, self.get_command(ctx, verb)) for verb in verbs]
+            with formatter.section(title):
+                formatter.write_dl([(verb, c.get_short_help_str(90)) for verb, c in found if c is not None])
+
+
+@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="jwturn", message="%(prog)s %(version)s")
+def root() -> None:
+    """Make, keep, publish and turn the keys that sign JSON Web Tokens, without one good token being refused."""
+
+
+def main() -> int:
+    """The entry point: runs the verb of the command line and gives its exit code."""
+    return run(sys.argv[1:])
+
+
+def run(arguments: Sequence[str], *, clock: "Clock | None" = None) -> int:
+    """Runs one command line; `clock` stands in for the system's. Raises nothing."""
+    invocation = Invocation(clock=clock)
+    try:
+        code = root.main(list(arguments), prog_name="jwturn", standalone_mode=False, obj=invocation)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _pipe_closed()
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(err=True)
+        return INTERRUPTED
+    except (JwturnError, FatalStorage) as error:
+        told = {"code": error.code, "message": error.message, "hint": error.hint}
+        return _report(invocation, told, error.exit_code)
+    except click.ClickException as error:
+        return _report(invocation, _usage(error), EX_USAGE)
+    except Exception as error:  # noqa: BLE001  # the last line: no traceback, and no text that may hold a secret
+        return _report(invocation, _unexpected(error), 1)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.ClickException) -> dict[str, str]:
+    ctx = getattr(error, "ctx", None)
+    hint = f"{ctx.command_path} --help" if ctx is not None else "jwturn --help"
+    text = error.format_message().rstrip(".")
+    return {"code": "usage", "message": text[:1].lower() + text[1:], "hint": hint}
+
+
+def _unexpected(error: Exception) -> dict[str, str]:
+    if os.environ.get("JWTURN_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = "" if place is None else f" ({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})"  # noqa: PTH119  # a name to show
+    return {
+        "code": "failed",
+        "message": f"jwturn failed with an unexpected {type(error).__name__}{where}",
+        "hint": "JWTURN_DEBUG=1 shows more; please report it",
+    }
+
+
+def _report(invocation: Invocation, told: dict[str, str], exit_code: int) -> int:
+    """The error on stderr: what, why, and the next command."""
+    if invocation.json:
+        import msgspec
+
+        text = msgspec.json.encode({"schema": SCHEMA, "error": {**told, "exit_code": exit_code}}).decode()
+    else:
+        text = "error: " + told["message"].replace("; ", "\n       ")
+        text += f"\nhint:  {told['hint']}" if told["hint"] else ""
+    with suppress(BrokenPipeError):
+        click.echo(text, err=True)
+    return exit_code
+
+
+def _pipe_closed() -> int:
+    # What the interpreter flushes at its end must not fail again.
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  # open until the process ends
+    return PIPE_CLOSED

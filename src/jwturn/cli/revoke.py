@@ -1,0 +1,105 @@
+"""revoke: ends trust in a key, after showing what that does."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jwturn.cli.invocation import Invocation
+from jwturn.cli.options import Verb, dry_run, reason, yes
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jwturn.ports.store import View
+    from jwturn.service.effect import RevokeEffect
+
+EXAMPLE = """\
+$ jwturn revoke b7Jm2kQe --reason "laptop stolen"
+key b7Jm2kQe (ES256) is ACTIVE: 41,870 live tokens fail if you revoke now; the last would have expired in 54m
+replacement xK9dQ41c has been published for 3d: every declared verifier holds it
+trust ends: signers <= 10s, cut off <= 10m; verifiers: jose <= 46m 3s, usually 10m, 1h 47m if it cannot refresh
+Type the kid to revoke: b7Jm2kQe"""
+
+
+@click.command(cls=Verb, example=EXAMPLE)
+@click.argument("kid")
+@reason
+@yes
+@dry_run
+@click.pass_obj
+def revoke(inv: Invocation, *, kid: str, reason: str | None, yes: bool, dry_run: bool) -> int:
+    """End trust in a key at once: out of the JWKS, its private half destroyed. Shows the effect first."""
+    from jwturn.cli.rings import ring_json, step_json
+
+    with inv.open() as app:
+        name, actor = inv.ring_name, inv.actor(reason)
+        effect, view = app.revoke_effect(name, kid), app.store.load(name)
+        done = app.commands.revoke(name, actor, kid=effect.kid, dry_run=True)
+        for line in _words(view, effect):
+            (inv.show if dry_run else inv.say)(line)
+        if not dry_run:
+            inv.confirm(effect.kid, effect.kid[:8], "revoke", yes=yes)
+            done = app.commands.revoke(name, actor, kid=effect.kid)
+            app.rotator.turn(name)
+            inv.show(f"key {effect.kid[:8]} is revoked{_successor(done.ring.active)}")
+        after = app.store.load(name)
+        steps = [step_json(step) for step in done.steps]
+        inv.emit(dry_run=dry_run, effect=_json(effect), steps=steps, ring=ring_json(after))
+    return 0
+
+
+def _words(view: "View", effect: "RevokeEffect") -> list[str]:
+    from jwturn.cli.output import count
+    from jwturn.cli.trust import ends_words
+    from jwturn.core.durations import format_duration
+
+    key, now = effect.kid[:8], view.now.at
+    state = effect.state.upper() if effect.state == "active" else effect.state
+    tokens = f"{count(effect.live_tokens, 'live token')} {'fails' if effect.live_tokens == 1 else 'fail'} if you revoke now"
+    lines = [f"key {key} ({effect.alg}) is {state}: {tokens}{_last(effect.last_exp, now)}"]
+    if effect.state == "active":
+        lines.append(_replacement(view, effect))
+    refresh, lease = (format_duration(span) for span in (effect.signers_refresh, effect.signers_lease))
+    signers = f"signers <= {refresh}, cut off <= {lease}; " if effect.state == "active" else ""
+    return [*lines, f"trust ends: {signers}verifiers: {ends_words(effect.verifiers)}"]
+
+
+def _last(exp: "datetime | None", now: "datetime") -> str:
+    from jwturn.cli.output import relative
+
+    if exp is None or exp <= now:
+        return ""
+    return f"; the last would have expired at {exp:%H:%M} UTC ({relative(exp, now)}) at the latest"
+
+
+def _replacement(view: "View", effect: "RevokeEffect") -> str:
+    from jwturn.cli.rings import next_line
+    from jwturn.core.durations import format_duration
+
+    key = effect.replacement
+    if key is None:
+        return f"NO replacement is mature: nobody signs until one is ({next_line(view)}); promote --before-lead is faster"
+    if key.published is None:
+        return f"replacement {key.kid[:8]} takes over at once"
+    held = format_duration(view.now.at - key.published.at, parts=1)
+    return f"replacement {key.kid[:8]} has been published for {held}: every declared verifier holds it"
+
+
+def _successor(active: Any) -> str:
+    return "; nobody signs until a standby is mature" if active is None else f"; {active.kid[:8]} signs"
+
+
+def _json(effect: "RevokeEffect") -> dict[str, Any]:
+    from jwturn.cli.trust import ends_json
+
+    return {
+        "kid": effect.kid,
+        "alg": effect.alg,
+        "state": effect.state,
+        "live_tokens": effect.live_tokens,
+        "last_exp": effect.last_exp,
+        "replacement": None if effect.replacement is None else effect.replacement.kid,
+        "signers_refresh_seconds": effect.signers_refresh.total_seconds(),
+        "signers_lease_seconds": effect.signers_lease.total_seconds(),
+        "trust_ends": ends_json(effect.verifiers),
+    }
