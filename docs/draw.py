@@ -17,6 +17,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import click
+import msgspec
+
+from jwturn.cli.main import root
 from jwturn.core import errors
 from jwturn.core.durations import format_duration
 from jwturn.core.jwk import ALGS
@@ -28,6 +32,7 @@ from jwturn.core.states import BEGINNINGS, LAW, KeyState
 from jwturn.core.timing import exposure, horizon, lead, tail
 from jwturn.core.tokens import PERMITS, Permission, Role
 from jwturn.core.values import text
+from jwturn.server.routes import ROUTES
 from jwturn.settings.model import KINDS, SECRETS, SECTIONS
 from jwturn.verifier.checks import CODES
 
@@ -37,6 +42,7 @@ PART: Final = re.compile(r"<!-- drawn: ([a-z-]+) -->\n(.*?)<!-- end of \1 -->", 
 TICK_CAP: Final = timedelta(seconds=60)
 MEANINGS: Final[dict[str, dict[str, str]]] = tomllib.loads((DOCS / "meanings.toml").read_text("utf-8"))
 NOT_SET: Final = "-"
+WIDTH: Final = 100
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -204,6 +210,63 @@ def roles() -> str:
     return table(["role", *Permission], rows)
 
 
+def commands() -> str:
+    """The help of every command, verbs of verbs included."""
+    context = click.Context(root, info_name="jwturn")
+    return "\n".join([f"## jwturn\n\n{_help(root, 'jwturn', None)}", *_verbs(root, context)])
+
+
+def _verbs(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None:
+            continue
+        inner = click.Context(command, info_name=name, parent=context, max_content_width=WIDTH)
+        yield f"## {inner.command_path}\n\n{_help(command, name, context)}"
+        if isinstance(command, click.Group):
+            yield from _verbs(command, inner)
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None) -> str:
+    context = click.Context(
+        command,
+        info_name=name,
+        parent=parent,
+        max_content_width=WIDTH,
+        terminal_width=WIDTH,
+        color=False,
+        help_option_names=["-h", "--help"],
+    )
+    return f"```text\n{command.get_help(context).rstrip()}\n```\n"
+
+
+def routes() -> str:
+    """Every path of the service."""
+    rows = [
+        [
+            f"`{route.method} {route.path}`",
+            str(route.needs or "no token"),
+            route.summary,
+            f"`{route.body.__name__}`" if route.body else NOT_SET,
+        ]
+        for route in ROUTES
+    ]
+    return table(["path", "needs", "what", "body"], rows)
+
+
+def request_bodies() -> str:
+    """Every body a caller may send, member by member."""
+    used = dict.fromkeys(route.body for route in ROUTES if route.body is not None)
+    return table(["body", "members"], [[f"`{body.__name__}`", _members(body)] for body in used])
+
+
+def _members(body: Any) -> str:
+    return ", ".join(
+        f"`{field.encode_name}`{' (needed)' if field.required else ''}"
+        for field in msgspec.structs.fields(body)
+    )
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "states": states,
     "reasons": reasons,
@@ -217,6 +280,9 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "error-codes": error_codes,
     "token-codes": token_codes,
     "roles": roles,
+    "commands": commands,
+    "routes": routes,
+    "request-bodies": request_bodies,
 }
 
 
@@ -229,7 +295,7 @@ def drawn(page: str) -> str:
 
 def pages() -> list[Path]:
     """Every page, in order."""
-    return sorted(DOCS.rglob("*.md"))
+    return [*sorted(DOCS.parent.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

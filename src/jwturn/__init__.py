@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jwturn.core.policy import RotationPolicy
     from jwturn.core.states import KeyState
     from jwturn.library import Jwturn
-    from jwturn.library import open_ring as open  # noqa: A004  # `jwturn.open` reads as what it does
+    from jwturn.library import open_ring as open  # noqa: A004  # jwturn.open reads as what it does
 
 __version__ = "0.1.0"
 

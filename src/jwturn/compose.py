@@ -4,13 +4,22 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from jwturn.core.claims import Check
-from jwturn.core.errors import BadInput, ConfigError, IntegrityError, NotFound, StateForbids, TokenRefused
+from jwturn.core.errors import (
+    BadInput,
+    ConfigError,
+    IntegrityError,
+    JwturnError,
+    NotFound,
+    StateForbids,
+    TokenRefused,
+)
 from jwturn.core.jws import read_claims, split
 from jwturn.core.ledger import Actor
 from jwturn.core.policy import RotationPolicy, edited
@@ -60,10 +69,14 @@ class App:
     loop: Loop
 
     def close(self) -> None:
-        """Stops the loop, releases every lease, closes the store. May be called twice."""
+        """Stops the loop, releases every lease, closes the store. May be called twice.
+
+        A lease that cannot be given back ends by itself, and its mark stays where it is, as after a crash.
+        """
         self.loop.stop()
         try:
-            self.signing.release()
+            with suppress(JwturnError):
+                self.signing.release()
         finally:
             self.store.close()
 
@@ -163,7 +176,7 @@ def open_app(settings: Settings, *, clock: Clock | None = None, source: SecretSo
         wraps = _demand_store(store, settings).integrity.wraps
         keks = [open_kek(settings.store.kek, secrets=source or source_of(settings), wraps=wraps)]
         app = _assemble(settings, clock, store, keks)
-        _demand_same_numbers(app)
+        _demand_declared(app)
     except BaseException:
         store.close()
         raise
@@ -186,18 +199,23 @@ def _demand_store(store: Store, settings: Settings) -> Identity:
     return identity
 
 
-def _demand_same_numbers(app: App) -> None:
+def _demand_declared(app: App) -> None:
     """A ring that cannot be loaded is for its own commands to refuse: `recover` must be able to start."""
     for ring, declared in app.settings.rings.items():
         try:
             policy = app.store.load(ring).ring.policy
         except IntegrityError:
             continue
-        if found := contradictions(policy, declared):
-            raise ConfigError(
-                f"ring {ring}: {'; '.join(found)}",
-                hint=f"take it out of the settings, or: jwturn policy set --ring {ring} ...",
-            )
+        demand_same_numbers(ring, policy, declared)
+
+
+def demand_same_numbers(ring: str, policy: RotationPolicy, declared: Mapping[str, object]) -> None:
+    """Raises ConfigError where the settings' numbers for a ring (`declared`) are not those of its policy."""
+    if found := contradictions(policy, declared):
+        raise ConfigError(
+            f"ring {ring}: {'; '.join(found)}",
+            hint=f"take it out of the settings, or: jwturn policy set --ring {ring} ...",
+        )
 
 
 def source_of(settings: Settings) -> SecretSource:
@@ -287,14 +305,15 @@ def ensure_ring(
 
     Raises BadInput, PolicyRefused.
     """
-    if any(row.name == ring for row in app.store.rings()):
-        return False
-    wanted = edited(RotationPolicy(), parse_changes(policy), tick_cap=app.identity.tick_cap)
-    app.commands.add_ring(
-        ring, issuer=demand_issuer(issuer, ring), policy=wanted, actor=actor, issuer_served=issuer_served
-    )
-    app.rotator.turn(ring)
-    return True
+    there = any(row.name == ring for row in app.store.rings())
+    if not there:
+        wanted = edited(RotationPolicy(), parse_changes(policy), tick_cap=app.identity.tick_cap)
+        app.commands.add_ring(
+            ring, issuer=demand_issuer(issuer, ring), policy=wanted, actor=actor, issuer_served=issuer_served
+        )
+    if not app.store.load(ring).ring.keys:
+        app.rotator.turn(ring)
+    return not there
 
 
 def demand_issuer(issuer: str | None, ring: str) -> str:

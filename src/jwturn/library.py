@@ -10,18 +10,27 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from jwturn.compose import App, create_app, demand_issuer, ensure_ring, open_app
-from jwturn.core.errors import JwturnError, NotFound
+from jwturn.compose import App, create_app, demand_issuer, demand_same_numbers, ensure_ring, open_app
+from jwturn.core.errors import JwturnError, LostRace, NotFound, StateForbids
 from jwturn.core.ledger import Actor
+from jwturn.core.policy import RotationPolicy, edited
+from jwturn.core.policy_text import parse_changes
 from jwturn.ports.clock import Clock
 from jwturn.service.publish import JWKS_PATH, Answer, answer, discovery, unavailable
+from jwturn.service.respond import demand_ring_name
 from jwturn.settings import Settings, load
+
+
+_OF_PARENTS: Final[list[App]] = []
+"""Apps of parent processes: a child neither uses them nor lets them be collected, which would close files."""
+RACES_MAX: Final = 5
 
 
 class Jwturn:
@@ -32,20 +41,24 @@ class Jwturn:
         self._ring = ring
         self._lock = threading.Lock()
         self._closed = False
-        self._app: App | None = make()
-        self.issuer = self._app.store.load(ring).ring.issuer
-        self._app.loop.start()
+        self._app: App | None = (app := make())
+        try:
+            self.issuer = app.store.load(ring).ring.issuer
+        except BaseException:
+            app.close()
+            raise
+        app.loop.start()
         os.register_at_fork(after_in_child=partial(_forget, weakref.ref(self)))
 
     @property
     def app(self) -> App:
         """The parts: store, commands, plan. Raises JwturnError once closed."""
-        if self._closed:
-            raise JwturnError("this jwturn was closed", code="closed", hint="jwturn.open() makes another")
         app = self._app
         if app is not None:
             return app
         with self._lock:
+            if self._closed:
+                raise JwturnError("this jwturn was closed", code="closed", hint="jwturn.open() makes another")
             if self._app is None:
                 self._app = self._make()
                 self._app.loop.start()
@@ -54,6 +67,8 @@ class Jwturn:
     def after_fork(self) -> None:
         """In a child: the parent's app is left alone, and the next call makes one of the child's own."""
         self._lock = threading.Lock()
+        if self._app is not None:
+            _OF_PARENTS.append(self._app)
         self._app = None
 
     def sign(
@@ -137,8 +152,7 @@ def open_ring(
     CustodyError (a KEK that is missing or wrong: nothing is created), ConfigError, BadInput.
     """
     chosen = settings or _settings(path)
-    made = _made(chosen, ring, issuer, policy, clock)
-    made.close()
+    _make(chosen, ring, issuer, policy, clock)
     return Jwturn(lambda: open_app(chosen, clock=clock), ring)
 
 
@@ -146,31 +160,49 @@ def _settings(path: str | Path | None) -> Settings:
     if path is None:
         return load(os.environ)
     folder = Path(path).absolute()
-    located = {
+    store = {
         "JWTURN_STORE__URI": f"sqlite:///{folder / 'jwturn.db'}",
-        "JWTURN_STORE__KEK": f"file:{folder / 'kek'}",
         "JWTURN_STORE__WITNESS": str(folder / "witness"),
     }
-    return load({**located, **os.environ}, cwd=folder.parent)
+    found = load({**os.environ, **store}, cwd=folder.parent)
+    if "store.kek" in found.origins:
+        return found
+    return replace(found, store=replace(found.store, kek=f"file:{folder / 'kek'}"))
 
 
-def _made(
+def _make(
     settings: Settings,
     ring: str,
     issuer: str | None,
     policy: Mapping[str, object] | Sequence[str],
     clock: Clock | None,
+) -> None:
+    """Makes what is missing; where another process makes it meanwhile, what that one made is taken."""
+    wanted = {**parse_changes(settings.rings.get(ring, {})), **parse_changes(policy)}
+    for left in reversed(range(RACES_MAX)):
+        try:
+            app = _opened(settings, ring, issuer, wanted, clock)
+            try:
+                ensure_ring(app, ring, issuer=issuer, policy=wanted, actor=Actor("application"))
+            finally:
+                app.close()
+        except (StateForbids, LostRace):
+            if not left:
+                raise
+        else:
+            return
+
+
+def _opened(
+    settings: Settings, ring: str, issuer: str | None, wanted: dict[str, Any], clock: Clock | None
 ) -> App:
     try:
-        app = open_app(settings, clock=clock)
+        return open_app(replace(settings, rings={}), clock=clock)
     except NotFound as error:
         if error.code != "no_store":
             raise
-        demand_issuer(issuer, ring)
-        app = create_app(settings, clock=clock)
-    try:
-        ensure_ring(app, ring, issuer=issuer, policy=policy, actor=Actor("application"))
-    except BaseException:
-        app.close()
-        raise
-    return app
+    demand_issuer(issuer, ring)
+    demand_ring_name(ring)
+    made = edited(RotationPolicy(), dict(wanted), tick_cap=settings.store.tick_cap)
+    demand_same_numbers(ring, made, settings.rings.get(ring, {}))
+    return create_app(settings, clock=clock)

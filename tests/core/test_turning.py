@@ -1,113 +1,20 @@
 """The product in the small: a ring driven by plan and evolve alone, under two handed-in clocks."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from jwturn.core import guards, steps
-from jwturn.core.envelope import Envelope
 from jwturn.core.errors import IntegrityError, JwturnError, StateForbids
-from jwturn.core.evolve import apply
-from jwturn.core.keys import Hold, Key, KeyRing, Origin, Waiver, check
-from jwturn.core.leases import RingLeases, granted, last_exp, released, signable
-from jwturn.core.plan import agenda, next_due, plan
+from jwturn.core.keys import Hold, Waiver, check
+from jwturn.core.leases import last_exp, released, signable
+from jwturn.core.plan import agenda, next_due
 from jwturn.core.policy import RotationPolicy, edited
 from jwturn.core.reasons import Reason
-from jwturn.core.states import ACTIVE, LAW, PUBLISHED, RETIRED, REVOKED, STANDBY, VERIFY_ONLY
-from jwturn.core.timing import Now, lead, tail
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-TICK = timedelta(seconds=60)
-DAY = timedelta(days=1)
-HALF = Envelope(1, b"n", b"c", ())
-
-
-class World:
-    """One ring, its leases and two clocks; keys are made of nothing, the rules are the product's."""
-
-    def __init__(self, policy: RotationPolicy | None = None, *, served: bool = False) -> None:
-        self.ring = KeyRing(
-            id="r1",
-            name="default",
-            issuer="https://a.example",
-            policy=policy or RotationPolicy(),
-            issuer_served=served,
-        )
-        self.leases = RingLeases()
-        self.at, self.seen, self.made, self.grants = START, timedelta(), 0, 0
-        self.taken: list[steps.Step] = []
-
-    @property
-    def now(self) -> Now:
-        return Now(self.at, self.seen, TICK)
-
-    def key(self, alg: str) -> Key:
-        self.made += 1
-        policy = self.ring.policy
-        return Key(
-            kid=f"k{self.made}",
-            alg=alg,
-            state=STANDBY,
-            origin=Origin.GENERATED,
-            public=None if alg.startswith("HS") else {"kty": "EC"},
-            private=HALF,
-            bounds=policy.bounds,
-            in_issuer_set=policy.in_issuer_set(alg),
-            created=self.now.moment,
-        )
-
-    def do(self, *wanted: steps.Step) -> None:
-        """One commit."""
-        for step in wanted:
-            self.ring = apply(self.ring, step, leases=self.leases, now=self.now)
-            self.taken.append(step)
-
-    def settle(self) -> None:
-        for _ in range(12):
-            wanted = plan(self.ring, self.leases, self.now)
-            if not wanted:
-                return
-            for step in wanted:
-                if isinstance(step, steps.Create):
-                    key = self.key(step.alg)
-                    self.do(steps.Add(key, step.reason))
-                    if step.reason is Reason.FIRST_KEY:
-                        self.do(steps.Promote(key.kid, step.reason, Waiver.FIRST_KEY))
-                else:
-                    self.do(step)
-        raise AssertionError("the plan does not converge")
-
-    def run(self, length: timedelta, *, watched: bool = True) -> None:
-        """Lets time pass, waking when something is due, as the loop does."""
-        end = self.at + length
-        for _ in range(10_000):
-            due = next_due(self.ring, self.leases, self.now)
-            to = min(max(due, self.at + timedelta(seconds=1)), end) if due is not None else end
-            self.seen += to - self.at if watched else timedelta()
-            self.at = to
-            self.settle()
-            if self.at >= end:
-                return
-        raise AssertionError("too many wakes")
-
-    def sign(self) -> Key:
-        """A grant to one node, as the store gives it."""
-        key = signable(self.ring, self.at)
-        self.grants += 1
-        mark = next((m for m in self.leases.marks if m.kid == key.kid), None)
-        lease, mark = granted(self.ring, key, node="n", mark=mark, number=self.grants, now=self.now)
-        marks = [m for m in self.leases.marks if m.kid != key.kid]
-        self.leases = RingLeases((lease,), (*marks, mark))
-        return key
-
-    @property
-    def active(self) -> Key:
-        assert self.ring.active is not None
-        return self.ring.active
+from jwturn.core.states import ACTIVE, RETIRED, STANDBY, VERIFY_ONLY
+from jwturn.core.timing import lead, tail
+from tests.core.world import DAY, START, TICK, World
 
 
 @pytest.fixture
@@ -372,106 +279,3 @@ def test_the_agenda_says_what_happens_next_and_when(world: World) -> None:
     assert [steps.name_of(b.step) for b in booked] == ["promote", "create"]
     assert booked[0].due.eta(world.now) == START + 90 * DAY
     assert next_due(world.ring, world.leases, world.now) == booked[1].due.eta(world.now)
-
-
-def any_kid(world: World, size: int) -> str:
-    return world.ring.published[size % len(world.ring.published)].kid
-
-
-def jump(world: World, size: int) -> None:
-    world.at += timedelta(minutes=7) * (1 + size) ** 3
-
-
-def promote(world: World, _: int) -> None:
-    ready = guards.mature_standby(world.ring, world.now)
-    world.do(steps.Promote(ready.kid if ready else "none", Reason.PERSON))
-
-
-def revoke(world: World, size: int) -> None:
-    fresh = world.key(world.ring.policy.alg)
-    kid = any_kid(world, size)
-    world.do(steps.Add(fresh, Reason.LAST_KEY_REVOKED), steps.Revoke(kid, why="x"))
-
-
-def roll_back(world: World, _: int) -> None:
-    target = guards.rollback_target(world.ring)
-    world.do(steps.RollBack(target.kid if target else "none"))
-
-
-def edit(world: World, size: int) -> None:
-    field = ("verifier_ttl_max", "publish_delay_max", "leeway_max", "rotate_every")[size % 4]
-    value = timedelta(hours=2) * (1 + size) if field != "rotate_every" else DAY * (8 + 3 * size)
-    world.do(steps.SetPolicy(edited(world.ring.policy, {field: value}, tick_cap=TICK)))
-
-
-def change_alg(world: World, size: int) -> None:
-    alg = ("ES256", "RS256", "EdDSA", "ML-DSA-44")[size % 4]
-    world.do(steps.SetPolicy(edited(world.ring.policy, {"alg": alg}, tick_cap=TICK)))
-
-
-ACTS: dict[str, Callable[[World, int], object]] = {
-    "run": lambda world, size: world.run(timedelta(minutes=7) * (1 + size) ** 3),
-    "jump or down": jump,
-    "sign": lambda world, _: world.sign(),
-    "promote": promote,
-    "rotate": lambda world, _: world.do(steps.BookTurn(world.at)),
-    "revoke": revoke,
-    "roll back": roll_back,
-    "edit": edit,
-    "alg": change_alg,
-    "hold": lambda world, size: world.do(steps.HoldKey(any_kid(world, size), Hold("ann", "why", world.at))),
-    "release": lambda world, _: world.do(*(steps.ReleaseKey(key.kid) for key in world.ring.keys)),
-}
-
-
-def promises_kept(before: KeyRing, after: KeyRing, world: World) -> None:
-    assert len(after.in_state(ACTIVE)) <= 1
-    assert not before.published or after.published
-    now = {key.kid: key for key in after.keys}
-    for old in before.keys:
-        new = now.get(old.kid)
-        if new is None:
-            assert old.state in (RETIRED, VERIFY_ONLY, REVOKED, STANDBY)
-            continue
-        if new.state is not old.state:
-            reachable = {old.state}
-            for _ in range(4):
-                reachable |= {b for a, b in LAW if a in reachable}
-            assert new.state in reachable
-        assert new.bounds == new.bounds.raised(old.bounds), "a bound was shortened"
-        if old.sign_from is not None and old.waiver is None and new.waiver is None:
-            assert new.sign_from is not None
-            assert new.sign_from >= old.sign_from, "a promise was shortened"
-        exp = last_exp(world.leases, old)
-        if old.state in PUBLISHED and new.state is RETIRED and exp is not None and old.foreign is None:
-            assert world.at >= exp + old.bounds.leeway_max, "a key left before its last token"
-    for key in after.keys:
-        if key.state is ACTIVE:
-            assert key.promoted is not None
-            assert key.sign_from is not None
-            assert key.promoted.at >= key.sign_from
-        if key.state in (REVOKED, RETIRED):
-            assert key.private is None
-
-
-@settings(max_examples=120, deadline=None)
-@given(
-    st.booleans(),
-    st.sampled_from(["ES256", "RS256", "HS256", "ML-DSA-44"]),
-    st.lists(st.tuples(st.sampled_from(sorted(ACTS)), st.integers(0, 9)), max_size=14),
-)
-def test_any_ring_under_any_acts_keeps_every_promise(
-    served: bool, alg: str, acts: list[tuple[str, int]]
-) -> None:
-    world = World(edited(RotationPolicy(), {"alg": alg}, tick_cap=TICK), served=served)
-    world.settle()
-    for name, size in acts:
-        before = world.ring
-        kept = world.ring, world.leases
-        try:
-            ACTS[name](world, size)
-        except JwturnError:
-            world.ring, world.leases = kept
-        assert plan(world.ring, world.leases, world.now) == plan(world.ring, world.leases, world.now)
-        world.settle()
-        promises_kept(before, world.ring, world)

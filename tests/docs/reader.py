@@ -13,7 +13,7 @@ from jwturn.core.durations import parse_duration
 from jwturn.settings import load
 from jwturn.testing.clock import FakeClock
 from tests.docs.clocked import BEGAN
-from tests.docs.page import ROOT, Command, Item, commands, known, matches
+from tests.docs.page import ROOT, Command, Item, commands, items, known, matches
 
 TIMEOUT = 120
 PORTS = ("8470", "8000")
@@ -33,6 +33,11 @@ class Reader:
         self.clock_file = folder / "clock"
         self.clock_file.write_text("0")
         self.environ = self._environ(folder / "bin")
+
+    def read(self, page: str) -> None:
+        """Does everything that a page's text says, in order."""
+        for item in items(page):
+            self.do(item)
 
     def do(self, item: Item) -> None:
         """Does one item."""
@@ -123,7 +128,7 @@ class Reader:
 
     def _unported(self, text: str) -> str:
         for port, free in self.ports.items():
-            text = text.replace(f":{free}", f":{port}")
+            text = text.replace(free, port)
         return text
 
     def _environ(self, programs: Path) -> dict[str, str]:

@@ -18,8 +18,7 @@ FENCE = re.compile(r"^```(?!$)(\w+)", re.MULTILINE)
 def test_a_reader_who_does_what_the_page_says_sees_what_it_says(name: str, tmp_path: Path) -> None:
     reader = Reader(name, tmp_path)
     try:
-        for item in items(PAGES[name]):
-            reader.do(item)
+        reader.read(PAGES[name])
     finally:
         reader.stop()
 
@@ -113,5 +112,4 @@ def test_lines_that_are_missing_or_too_many_are_noticed() -> None:
 def test_a_page_that_is_not_true_is_noticed(page: str, tmp_path: Path) -> None:
     reader = Reader("page", tmp_path)
     with pytest.raises(AssertionError, match="page:1"):
-        for item in items(page):
-            reader.do(item)
+        reader.read(page)

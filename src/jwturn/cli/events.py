@@ -25,7 +25,10 @@ $ jwturn events --after 3
 @click.option("--store", "whole_store", is_flag=True, help="The store's own chain: API tokens, checkpoints.")
 @click.pass_obj
 def events(inv: Invocation, *, after: int, limit: int | None, follow: bool, whole_store: bool) -> int:
-    """Print the audit chain: who did what, when and why. With --json one object a line."""
+    """Print the audit chain: who did what, when and why.
+
+    With --json one object a line.
+    """
     from jwturn.core.ledger import STORE_CHAIN
 
     with inv.open() as app:
@@ -56,7 +59,9 @@ def _print(inv: Invocation, event: "Event") -> None:
         return
     kid = "-" if event.kid is None else event.kid[:8]
     why = f"  {event.why}" if event.why else ""
-    click.echo(f"{event.seq}  {event.at:%Y-%m-%d %H:%M:%SZ}  {event.action}  {kid}  {event.reason}  {event.who}{why}")
+    click.echo(
+        f"{event.seq}  {event.at:%Y-%m-%d %H:%M:%SZ}  {event.action}  {kid}  {event.reason}  {event.who}{why}"
+    )
 
 
 def _json(event: "Event") -> dict[str, Any]:

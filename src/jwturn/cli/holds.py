@@ -13,19 +13,25 @@ from jwturn.cli.options import Verb, dry_run, reason, yes
 @dry_run
 @click.pass_obj
 def discard(inv: Invocation, *, kid: str, reason: str | None, yes: bool, dry_run: bool) -> int:
-    """Drop a standby that never signed, or a verify-only key that only a person retires."""
+    """Drop a standby that never signed.
+
+    Or a verify-only key that only a person retires.
+    """
+    from jwturn.cli.rings import kids_of
     from jwturn.cli.turn import settled
 
     with inv.open() as app:
         name, actor = inv.ring_name, inv.actor(reason)
         app.commands.discard(name, actor, kid=kid, dry_run=True)
-        key = app.store.load(name).ring.find(kid)
+        ring = app.store.load(name).ring
+        key = ring.find(kid)
+        shown = kids_of(ring)[key.kid]
         if not dry_run:
-            inv.say(f"key {key.kid[:8]} ({key.alg}) is {key.state}: it leaves the JWKS for good")
-            inv.confirm(key.kid, key.kid[:8], "discard", yes=yes)
+            inv.say(f"key {shown} ({key.alg}) is {key.state}: it leaves the JWKS for good")
+            inv.confirm(key.kid, shown, "discard", yes=yes)
         done = app.commands.discard(name, actor, kid=key.kid, dry_run=dry_run)
         settled(inv, app, done, dry_run=dry_run)
-        inv.show(f"key {key.kid[:8]} {'would be' if dry_run else 'is'} retired")
+        inv.show(f"key {shown} {'would be' if dry_run else 'is'} retired")
     return 0
 
 
@@ -35,22 +41,26 @@ def discard(inv: Invocation, *, kid: str, reason: str | None, yes: bool, dry_run
 @reason
 @click.pass_obj
 def hold(inv: Invocation, *, kid: str | None, whole_ring: bool, reason: str | None) -> int:
-    """Keep automation off a key (shred, discard, retire), or off the ring's turns."""
+    """Keep automation off a key, or off the ring's turns.
+
+    A held key is not shredded, discarded or retired; promote and revoke go through.
+    """
     _one_target(kid, whole_ring=whole_ring)
     _hold(inv, kid, reason)
     return 0
 
 
 def _hold(inv: Invocation, kid: str | None, reason: str | None) -> None:
+    from jwturn.cli.rings import kids_of
     from jwturn.cli.turn import settled
     from jwturn.core.steps import kid_of
 
     with inv.open() as app:
         done = app.commands.hold(inv.ring_name, inv.actor(reason), kid=kid)
         settled(inv, app, done, dry_run=False)
-        held = kid_of(done.steps[0])
-        inv.show(f"key {held[:8]} is held" if held else f"the turns of ring {inv.ring_name} are held")
-        inv.show(f"lift it with: jwturn release {held[:8] if held else '--whole-ring'}")
+    held = kids_of(done.ring).get(str(kid_of(done.steps[0])))
+    inv.show(f"key {held} is held" if held else f"the turns of ring {inv.ring_name} are held")
+    inv.say(f"lift it with: jwturn release {held or '--whole-ring'}")
 
 
 @click.command(cls=Verb, example="$ jwturn release b7Jm2kQe")
@@ -76,8 +86,12 @@ def release(inv: Invocation, *, kid: str | None, whole_ring: bool, reason: str |
 @reason
 @click.pass_obj
 def delivered(inv: Invocation, *, kid: str, reason: str | None) -> int:
-    """Say that every verifier has a standby secret; its lead counts from here."""
+    """Say that every verifier has a standby secret.
+
+    For rings with delivery = manual: its lead counts from here.
+    """
     from jwturn.cli.output import when
+    from jwturn.cli.rings import kids_of
     from jwturn.cli.turn import settled
 
     with inv.open() as app:
@@ -85,7 +99,7 @@ def delivered(inv: Invocation, *, kid: str, reason: str | None) -> int:
         view = settled(inv, app, done, dry_run=False)
         key = view.ring.find(kid)
         told = f"it may sign from {when(key.sign_from, view.now.at)}" if key.sign_from else "its lead begins"
-        inv.show(f"key {key.kid[:8]} is delivered: {told}")
+        inv.show(f"key {kids_of(view.ring)[key.kid]} is delivered: {told}")
     return 0
 
 

@@ -1,6 +1,7 @@
-"""init: the settings file, the store, its KEK, a ring, its first key and the standby; or another ring of a store."""
+"""init: the settings file, the store, its KEK, a ring and its first keys; or another ring of a store."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,11 @@ Created jwturn.toml and .jwturn/ (keys encrypted; KEK in .jwturn/kek, mode 0600;
 @click.option("--existing", is_flag=True, help="The issuer has served keys before: no key skips its lead.")
 @click.option("--offline", is_flag=True, help="Do not ask the issuer whether it serves keys.")
 @click.pass_obj
-def init(inv: Invocation, *, existing: bool, offline: bool, **given: Any) -> int:
-    """Make the store and the first ring; on a store that is there, add the ring that --ring names."""
+def init(inv: Invocation, /, *, existing: bool, offline: bool, **given: Any) -> int:
+    """Make a store and its first ring.
+
+    On a store that is there, add the ring that --ring names.
+    """
     settings = inv.settings(new=True, given=_overlay(given["kek"], given["tick_cap"]))
     ring, policy = inv.ring_name, _policy(settings, inv.ring_name, given)
     app = _existing_store(inv, settings, ring)
@@ -42,7 +46,7 @@ def init(inv: Invocation, *, existing: bool, offline: bool, **given: Any) -> int
     try:
         issuer = given["issuer"] or _default_issuer(settings, app)
         served = existing or (not offline and _served(inv, issuer))
-        app = app or _created(inv, settings, issuer, policy)
+        app = app or _created(inv, settings, issuer)
         _add(inv, app, issuer, policy, served=served)
         _tell(inv, app, made=made)
     finally:
@@ -55,7 +59,7 @@ def create(inv: Invocation, *, issuer: str) -> "App":
     """The app on a new store with the settings' ring, as `serve --init` makes it. Raises as `init` does."""
     settings = inv.settings(new=True)
     policy = _policy(settings, inv.ring_name, {})
-    app = _created(inv, settings, issuer, policy)
+    app = _created(inv, settings, issuer)
     try:
         _add(inv, app, issuer, policy, served=False)
     except BaseException:
@@ -72,7 +76,7 @@ def _overlay(kek: str | None, tick_cap: timedelta | None) -> dict[str, str]:
 
 
 def _policy(settings: "Settings", ring: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the ring's policy: preset, then settings, then --set, then --alg; checked before anything is made."""
+    """The fields of the ring's policy (preset, settings, --set, --alg), checked before anything is made."""
     from jwturn.core.errors import BadInput
     from jwturn.core.policy import PRESETS, RotationPolicy, edited
     from jwturn.core.policy_text import parse_changes
@@ -89,12 +93,12 @@ def _policy(settings: "Settings", ring: str, given: Mapping[str, Any]) -> dict[s
 
 
 def _existing_store(inv: Invocation, settings: "Settings", ring: str) -> "App | None":
-    """The app of a store that is there and lacks the ring; None where there is no store. Raises StateForbids."""
+    """The app of a store that lacks the ring; None where there is no store. Raises StateForbids."""
     from jwturn.compose import open_app
     from jwturn.core.errors import NotFound, StateForbids
 
     try:
-        app = open_app(settings, clock=inv.clock, source=inv.source(settings))
+        app = open_app(replace(settings, rings={}), clock=inv.clock, source=inv.source(settings))
     except NotFound as error:
         if error.code != "no_store":
             raise
@@ -119,21 +123,24 @@ def _served(inv: Invocation, issuer: str) -> bool:
     from jwturn.cli.probe import answers, may_ask
 
     if not may_ask(issuer):
-        inv.warn(f"{issuer} was not asked for its keys (it is not https); if it has served any say --existing")
+        inv.warn(
+            f"{issuer} was not asked for its keys (it is not https); if it has served any say --existing"
+        )
         return False
     with inv.busy(f"asking {issuer} for its keys"):
         found = answers(issuer)
     if found:
-        inv.say(f"{issuer} answers already: verifiers may hold its keys, so the first key here waits its lead")
+        inv.say(
+            f"{issuer} answers already: verifiers may hold its keys, so the first key here waits its lead"
+        )
     elif found is None and issuer != LOCAL_ISSUER:
         inv.say(f"{issuer} was not reached; if it has served keys before, start again with --existing")
     return bool(found)
 
 
-def _created(inv: Invocation, settings: "Settings", issuer: str, policy: Mapping[str, Any]) -> "App":
+def _created(inv: Invocation, settings: "Settings", issuer: str) -> "App":
     from jwturn.compose import create_app
 
-    del policy
     written = None if settings.file else _write_settings(inv, settings, issuer)
     try:
         with inv.busy("making the store"):
@@ -147,7 +154,7 @@ def _created(inv: Invocation, settings: "Settings", issuer: str, policy: Mapping
 def _write_settings(inv: Invocation, settings: "Settings", issuer: str) -> Path:
     from jwturn.ports.files import write_private
     from jwturn.settings import to_toml
-    from jwturn.settings.load import FILE_NAME
+    from jwturn.settings.reading import FILE_NAME
 
     store, service = settings.store, settings.service
     paths = {name: near(getattr(store, name), settings.folder) for name in ("uri", "kek", "witness")}
@@ -174,7 +181,9 @@ def _tell(inv: Invocation, app: "App", *, made: bool) -> None:
     if made:
         config = settings.file or settings.folder / (inv.config.name if inv.config else "jwturn.toml")
         where = near(str(Path(settings.store.witness).parent), Path.cwd())
-        inv.say(f"Created {near(str(config), Path.cwd())} and {where}/ (keys encrypted; {_kek_words(settings)})")
+        inv.say(
+            f"Created {near(str(config), Path.cwd())} and {where}/ (keys encrypted; {_kek_words(settings)})"
+        )
     else:
         inv.say(f"Added ring {view.ring.name} under {view.ring.issuer}")
     inv.show(key_table(view, color=inv.color))

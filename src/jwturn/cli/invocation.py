@@ -1,6 +1,7 @@
 """One call of `jwturn`: what it was given, what it opens with it, whom it talks to.
 
-Results go to stdout, talk to stderr. Nothing is coloured unless stdout is a terminal and nobody said NO_COLOR.
+Results go to stdout, talk to stderr. Nothing is coloured unless stdout is a terminal and nobody said
+NO_COLOR.
 """
 
 import getpass
@@ -9,19 +10,19 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jwturn.core.errors import BadInput
-from jwturn.core.ledger import Actor
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from jwturn.compose import App
+    from jwturn.core.ledger import Actor
     from jwturn.core.secret import Secret
     from jwturn.custody.uri import SecretSource
     from jwturn.ports.clock import Clock
@@ -52,11 +53,16 @@ class Invocation:
         return self._settings
 
     @contextmanager
-    def open(self) -> Iterator["App"]:
-        """The app on the store of the settings, closed at the end. Raises as `compose.open_app` does."""
+    def open(self, *, declared: bool = True) -> Iterator["App"]:
+        """The app on the store of the settings, closed at the end. Raises as `compose.open_app` does.
+
+        `declared` False leaves out the policies that the settings declare: for the verbs that change them.
+        """
         from jwturn.compose import open_app
 
         settings = self.settings()
+        if not declared:
+            settings = replace(settings, rings={})
         app = open_app(settings, clock=self.clock, source=self.source(settings))
         try:
             yield app
@@ -86,8 +92,10 @@ class Invocation:
         """Whether stdout may be coloured."""
         return sys.stdout.isatty() and not self.no_color and not os.environ.get("NO_COLOR")
 
-    def actor(self, why: str | None = None) -> Actor:
+    def actor(self, why: str | None = None) -> "Actor":
         """Who asks, and why: the user of the operating system."""
+        from jwturn.core.ledger import Actor
+
         return Actor(f"person:{getpass.getuser()}@{socket.gethostname()}", why or "")
 
     def show(self, text: str) -> None:
@@ -121,14 +129,19 @@ class Invocation:
         return Console(stderr=True, no_color=not self.color).status(what)
 
     def confirm(self, kid: str, shown: str, what: str, *, yes: bool) -> None:
-        """A person types the kid back, whole or as shown. Raises UsageError without a terminal and without --yes."""
+        """A person types the kid back, whole or as shown.
+
+        Raises UsageError where nobody can be asked and --yes was not said, BadInput for another kid.
+        """
         if yes:
             return
         if not at_terminal():
             raise click.UsageError(f"{what} asks at a terminal for the kid; without one say --yes")
         typed = click.prompt(f"Type the kid to {what}", prompt_suffix=": ", err=True)
         if typed.strip() not in (kid, shown):
-            raise BadInput("that is another kid; nothing was changed", hint=f"it is {shown}", code="not_confirmed")
+            raise BadInput(
+                "that is another kid; nothing was changed", hint=f"it is {shown}", code="not_confirmed"
+            )
 
 
 def at_terminal() -> bool:

@@ -21,7 +21,10 @@ $ jwturn jwks
 @click.option("--headers", is_flag=True, help="Print the HTTP headers first.")
 @click.pass_obj
 def jwks(inv: Invocation, *, issuer: str | None, headers: bool) -> int:
-    """Print the issuer's JWKS as it would be served now; with --ring, the ring's own set."""
+    """Print the JWKS as it would be served now.
+
+    The issuer's set; with --ring, the ring's own.
+    """
     import msgspec
 
     with inv.open() as app:

@@ -16,7 +16,18 @@ $ jwturn keys --all
   KID       ALG    STATE        SINCE   NEXT
   b7Jm2kQe  ES256  verify-only  2m ago  private half shredded in 58m, retired in 1h 17m
   xK9dQ41c  ES256  active       2m ago  verify-only in 90d"""
-WIDE = ("KID", "ALG", "STATE", "ORIGIN", "PUBLISHED", "SIGN FROM", "SIGN UNTIL", "LAST EXP", "PRIVATE", "WAIVER")
+WIDE = (
+    "KID",
+    "ALG",
+    "STATE",
+    "ORIGIN",
+    "PUBLISHED",
+    "SIGN FROM",
+    "SIGN UNTIL",
+    "LAST EXP",
+    "PRIVATE",
+    "WAIVER",
+)
 
 
 @click.command(cls=Verb, example=EXAMPLE)

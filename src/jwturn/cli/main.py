@@ -1,7 +1,7 @@
-"""The `jwturn` command: verbs are imported when they are asked for, and errors become exit codes in one place.
+"""The `jwturn` command: verbs are imported when they are asked for; errors become exit codes in one place.
 
-0 done or nothing to do, 1 failed, 2 changes pending or findings, 64 usage, 65 bad input, 69 backend unavailable,
-75 lost a race, 77 not permitted (sysexits).
+0 done or nothing to do, 1 failed, 2 changes pending or findings, 64 usage, 65 bad input, 69 backend
+unavailable, 75 lost a race, 77 not permitted (sysexits).
 """
 
 import os
@@ -52,7 +52,10 @@ SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Trust": {"audit": "audit:audit", "recover": "audit:recover"},
 }
 VERBS: Final = {verb: place for verbs in SECTIONS.values() for verb, place in verbs.items()}
-EPILOG: Final = 'Completion for bash (zsh and fish alike): eval "$(_JWTURN_COMPLETE=bash_source jwturn)"'
+CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+EPILOG: Final = (
+    'Completion in bash: eval "$(_JWTURN_COMPLETE=bash_source jwturn)"; zsh_source and fish_source too.'
+)
 
 
 class Verbs(VerbGroup):
@@ -88,13 +91,17 @@ class Verbs(VerbGroup):
         for title, verbs in SECTIONS.items():
             found = [(verb, self.get_command(ctx, verb)) for verb in verbs]
             with formatter.section(title):
-                formatter.write_dl([(verb, c.get_short_help_str(90)) for verb, c in found if c is not None])
+                lines = [(verb, c.get_short_help_str(90)) for verb, c in found if c is not None]
+                formatter.write_dl(lines)
 
 
-@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, epilog=EPILOG, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="jwturn", message="%(prog)s %(version)s")
 def root() -> None:
-    """Make, keep, publish and turn the keys that sign JSON Web Tokens, without one good token being refused."""
+    """Make, keep, publish and turn the keys that sign JSON Web Tokens.
+
+    Not one good token is refused by it.
+    """
 
 
 def main() -> int:
@@ -138,7 +145,8 @@ def _unexpected(error: Exception) -> dict[str, str]:
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    where = "" if place is None else f" ({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})"  # noqa: PTH119  # a name to show
+    file = "" if place is None else place.tb_frame.f_code.co_filename.rpartition("/")[2]
+    where = "" if place is None else f" ({file}:{place.tb_lineno})"
     return {
         "code": "failed",
         "message": f"jwturn failed with an unexpected {type(error).__name__}{where}",
@@ -153,7 +161,7 @@ def _report(invocation: Invocation, told: dict[str, str], exit_code: int) -> int
 
         text = msgspec.json.encode({"schema": SCHEMA, "error": {**told, "exit_code": exit_code}}).decode()
     else:
-        text = "error: " + told["message"].replace("; ", "\n       ")
+        text = "error: " + told["message"].replace("; ", "\n").replace("\n", "\n       ")
         text += f"\nhint:  {told['hint']}" if told["hint"] else ""
     with suppress(BrokenPipeError):
         click.echo(text, err=True)

@@ -1,4 +1,4 @@
-"""The classes of verbs, and the options that several share. What every verb takes may stand before or after it."""
+"""The classes of verbs, and the options they share; what every verb takes may stand before or after it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,11 @@ def common() -> list[click.Parameter]:
     kept: dict[str, Any] = {"expose_value": False, "callback": _keep}
     return [
         click.Option(
-            ["--config"], metavar="FILE", type=click.Path(path_type=Path), help="Settings (./jwturn.toml).", **kept
+            ["--config"],
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Settings (./jwturn.toml).",
+            **kept,
         ),
         click.Option(["--ring"], metavar="NAME", help="The ring (the settings' own).", **kept),
         click.Option(["--json"], is_flag=True, help="Print JSON, schema jwturn/1.", **kept),
@@ -27,8 +31,8 @@ def common() -> list[click.Parameter]:
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     invocation = ctx.find_object(Invocation)
-    if invocation is not None and param.name is not None and value not in (None, False):
-        setattr(invocation, param.name, value)
+    if invocation is not None and value not in (None, False):
+        setattr(invocation, str(param.name), value)
 
 
 class Verb(click.Command):

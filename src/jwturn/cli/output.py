@@ -9,8 +9,19 @@ import click
 from jwturn.core.durations import format_duration
 
 KID_CHARS: Final = 8
-COLORS: Final = {"active": "green", "standby": "cyan", "verify-only": "blue", "revoked": "red", "retired": "black"}
+COLORS: Final = {
+    "active": "green",
+    "standby": "cyan",
+    "verify-only": "blue",
+    "revoked": "red",
+    "retired": "black",
+}
 _SECOND: Final = timedelta(seconds=1)
+_UNITS: Final = (
+    (timedelta(days=2), timedelta(hours=1)),
+    (timedelta(hours=1), timedelta(minutes=1)),
+    (_SECOND, _SECOND),
+)
 
 
 def relative(at: datetime, now: datetime) -> str:
@@ -18,8 +29,16 @@ def relative(at: datetime, now: datetime) -> str:
     gap = at - now
     if abs(gap) < _SECOND:
         return "now"
-    words = format_duration(abs(gap), parts=2)
+    words = about(abs(gap))
     return f"in {words}" if gap > timedelta() else f"{words} ago"
+
+
+def about(span: timedelta) -> str:
+    """A length of time to two units that stand side by side: `87d 4h`, `24h 42m`, `3m 5s`."""
+    for least, unit in _UNITS:
+        if span >= least:
+            return format_duration(round(span / unit) * unit)
+    return format_duration(span)
 
 
 def moment(at: datetime) -> str:
@@ -46,7 +65,9 @@ def _short(kid: str, known: Sequence[str]) -> str:
     return kid
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ", color: bool = False) -> str:
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ", color: bool = False
+) -> str:
     """Columns with two blanks between; cells that name a state are coloured if `color`."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

@@ -19,12 +19,14 @@ $ jwturn plan --set verifiers=jose,pyjwt
 
 
 @click.command(cls=Verb, example=EXAMPLE)
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Try a policy; nothing is changed.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="NAME=VALUE", help="Try a policy; nothing is changed."
+)
 @click.pass_obj
 def plan(inv: Invocation, *, changes: tuple[str, ...]) -> int:
-    """Show what will happen to a ring, when and why. Changes nothing.
+    """Show what will happen to a ring, when and why.
 
-    Exit code 0 when nothing is due, 2 when steps are due and not done, or when --set would change the policy.
+    Changes nothing.     Exit code 0 when nothing is due, 2 when steps are due and not done, or when --set would change the policy.
     """
     with inv.open() as app:
         return _tried(inv, app, changes) if changes else _agenda(inv, app)
@@ -49,8 +51,12 @@ def _agenda(inv: Invocation, app: "App") -> int:
     if rows:
         inv.show(table(("WHEN", "STEP", "WHY"), rows))
     inv.show(f"  lead {format_duration(lead(policy.bounds))}, set by {policy.decided_by}")
-    inv.emit(ring=view.ring.name, lead_seconds=lead(policy.bounds).total_seconds(), decided_by=policy.decided_by,
-             agenda=[booked_json(view, one) for one in booked])
+    inv.emit(
+        ring=view.ring.name,
+        lead_seconds=lead(policy.bounds).total_seconds(),
+        decided_by=policy.decided_by,
+        agenda=[booked_json(view, one) for one in booked],
+    )
     return 2 if due else 0
 
 
@@ -59,5 +65,7 @@ def _tried(inv: Invocation, app: "App", changes: tuple[str, ...]) -> int:
     from jwturn.core.policy_text import parse_changes
 
     view = app.store.load(inv.ring_name)
-    wanted = app.commands.set_policy(view.ring.name, inv.actor(), changes=parse_changes(changes), dry_run=True)
+    wanted = app.commands.set_policy(
+        view.ring.name, inv.actor(), changes=parse_changes(changes), dry_run=True
+    )
     return 2 if show_diff(inv, view, wanted.ring.policy) else 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jwturn.cli.invocation import Invocation
-from jwturn.cli.options import Verb, VerbGroup, dry_run, reason
+from jwturn.cli.options import VerbGroup, dry_run, reason
 
 if TYPE_CHECKING:
     from jwturn.core.policy import RotationPolicy
@@ -46,7 +46,7 @@ def set_(inv: Invocation, *, changes: tuple[str, ...], reason: str | None, dry_r
     from jwturn.core.policy import warnings
     from jwturn.core.policy_text import parse_changes
 
-    with inv.open() as app:
+    with inv.open(declared=False) as app:
         view = app.store.load(inv.ring_name)
         name, wanted = view.ring.name, parse_changes(changes)
         done = app.commands.set_policy(name, inv.actor(reason), changes=wanted, dry_run=dry_run)
@@ -54,7 +54,9 @@ def set_(inv: Invocation, *, changes: tuple[str, ...], reason: str | None, dry_r
         for words in warnings(done.ring.policy):
             inv.warn(words)
         if done.ring.policy.rotate_every < view.ring.policy.rotate_every and view.ring.active is not None:
-            inv.say("the key that signs now keeps its turn; the shorter rotate_every counts from the next key")
+            inv.say(
+                "the key that signs now keeps its turn; the shorter rotate_every counts from the next key"
+            )
             inv.say("hint:  jwturn rotate books a turn as early as is safe")
         if not dry_run and done.steps:
             app.rotator.turn(name)
@@ -69,7 +71,10 @@ def presets(inv: Invocation) -> int:
     from jwturn.core.policy import PRESETS
     from jwturn.core.values import text
 
-    rows = [(name, ", ".join(f"{k}={text(v)}" for k, v in values.items()), why) for name, (why, values) in PRESETS.items()]
+    rows = [
+        (name, ", ".join(f"{k}={text(v)}" for k, v in values.items()), why)
+        for name, (why, values) in PRESETS.items()
+    ]
     inv.show(table(("PRESET", "SETS", "WHY"), rows, indent=""))
     inv.emit(presets={name: {"sets": sets, "why": why} for name, sets, why in rows})
     return 0
@@ -84,7 +89,12 @@ def verifiers(inv: Invocation) -> int:
     from jwturn.core.values import text
 
     rows = [
-        (row.name, text(row.set_lifetime) if row.set_lifetime else f"{row.name}:BOUND", row.unknown_kid, row.title)
+        (
+            row.name,
+            text(row.set_lifetime) if row.set_lifetime else f"{row.name}:BOUND",
+            row.unknown_kid,
+            row.title,
+        )
         for row in PROFILES.values()
     ]
     inv.show(table(("NAME", "KEEPS A SET", "ON AN UNKNOWN KID", "PRODUCT"), rows, indent=""))
@@ -105,7 +115,7 @@ def _profile(row: Any) -> dict[str, Any]:
 
 
 def show_diff(inv: Invocation, view: "View", policy: "RotationPolicy", *, dry_run: bool = True) -> bool:
-    """Shows what a policy changes: its fields, the lead, and how long a revoked key is trusted. True if it differs."""
+    """Shows what a policy changes, and how long a revoked key is trusted then. True if it differs."""
     from jwturn.cli.output import table
     from jwturn.cli.trust import ends_json, ends_words
     from jwturn.core.policy_text import diff

@@ -1,4 +1,4 @@
-"""Whether an issuer answers already: then somebody may hold an older set of it, and no key may skip its lead."""
+"""Whether an issuer answers already: then somebody may hold an older set of it, and no key skips its lead."""
 
 import threading
 from typing import Final

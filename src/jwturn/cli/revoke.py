@@ -10,6 +10,7 @@ from jwturn.cli.options import Verb, dry_run, reason, yes
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from jwturn.core.keys import KeyRing
     from jwturn.ports.store import View
     from jwturn.service.effect import RevokeEffect
 
@@ -17,7 +18,7 @@ EXAMPLE = """\
 $ jwturn revoke b7Jm2kQe --reason "laptop stolen"
 key b7Jm2kQe (ES256) is ACTIVE: 41,870 live tokens fail if you revoke now; the last would have expired in 54m
 replacement xK9dQ41c has been published for 3d: every declared verifier holds it
-trust ends: signers <= 10s, cut off <= 10m; verifiers: jose <= 46m 3s, usually 10m, 1h 47m if it cannot refresh
+trust ends: signers <= 10s, cut off <= 10m; verifiers: jose <= 46m 3s, usually 10m, ...
 Type the kid to revoke: b7Jm2kQe"""
 
 
@@ -28,20 +29,24 @@ Type the kid to revoke: b7Jm2kQe"""
 @dry_run
 @click.pass_obj
 def revoke(inv: Invocation, *, kid: str, reason: str | None, yes: bool, dry_run: bool) -> int:
-    """End trust in a key at once: out of the JWKS, its private half destroyed. Shows the effect first."""
-    from jwturn.cli.rings import ring_json, step_json
+    """End trust in a key at once, after showing the effect.
+
+    It leaves the JWKS, its private half is destroyed, and the mature standby takes over in the same commit.
+    """
+    from jwturn.cli.rings import kids_of, ring_json, step_json
 
     with inv.open() as app:
         name, actor = inv.ring_name, inv.actor(reason)
         effect, view = app.revoke_effect(name, kid), app.store.load(name)
+        shown = kids_of(view.ring)
         done = app.commands.revoke(name, actor, kid=effect.kid, dry_run=True)
         for line in _words(view, effect):
             (inv.show if dry_run else inv.say)(line)
         if not dry_run:
-            inv.confirm(effect.kid, effect.kid[:8], "revoke", yes=yes)
+            inv.confirm(effect.kid, shown[effect.kid], "revoke", yes=yes)
             done = app.commands.revoke(name, actor, kid=effect.kid)
             app.rotator.turn(name)
-            inv.show(f"key {effect.kid[:8]} is revoked{_successor(done.ring.active)}")
+            inv.show(f"key {shown[effect.kid]} is revoked; {_successor(done.ring)}")
         after = app.store.load(name)
         steps = [step_json(step) for step in done.steps]
         inv.emit(dry_run=dry_run, effect=_json(effect), steps=steps, ring=ring_json(after))
@@ -50,17 +55,21 @@ def revoke(inv: Invocation, *, kid: str, reason: str | None, yes: bool, dry_run:
 
 def _words(view: "View", effect: "RevokeEffect") -> list[str]:
     from jwturn.cli.output import count
+    from jwturn.cli.rings import kids_of
     from jwturn.cli.trust import ends_words
     from jwturn.core.durations import format_duration
 
-    key, now = effect.kid[:8], view.now.at
-    state = effect.state.upper() if effect.state == "active" else effect.state
-    tokens = f"{count(effect.live_tokens, 'live token')} {'fails' if effect.live_tokens == 1 else 'fail'} if you revoke now"
-    lines = [f"key {key} ({effect.alg}) is {state}: {tokens}{_last(effect.last_exp, now)}"]
-    if effect.state == "active":
+    active, now = effect.state == "active", view.now.at
+    fail = "fails" if effect.live_tokens == 1 else "fail"
+    tokens = (
+        f"{count(effect.live_tokens, 'live token')} {fail} if you revoke now{_last(effect.last_exp, now)}"
+    )
+    state = effect.state.upper() if active else effect.state
+    lines = [f"key {kids_of(view.ring)[effect.kid]} ({effect.alg}) is {state}: {tokens}"]
+    if active:
         lines.append(_replacement(view, effect))
     refresh, lease = (format_duration(span) for span in (effect.signers_refresh, effect.signers_lease))
-    signers = f"signers <= {refresh}, cut off <= {lease}; " if effect.state == "active" else ""
+    signers = f"signers <= {refresh}, cut off <= {lease}; " if active else ""
     return [*lines, f"trust ends: {signers}verifiers: {ends_words(effect.verifiers)}"]
 
 
@@ -73,20 +82,25 @@ def _last(exp: "datetime | None", now: "datetime") -> str:
 
 
 def _replacement(view: "View", effect: "RevokeEffect") -> str:
-    from jwturn.cli.rings import next_line
+    from jwturn.cli.rings import kids_of, next_line
     from jwturn.core.durations import format_duration
 
     key = effect.replacement
     if key is None:
-        return f"NO replacement is mature: nobody signs until one is ({next_line(view)}); promote --before-lead is faster"
+        return f"NO replacement is mature: nobody signs until one is (next: {next_line(view)})"
+    shown = kids_of(view.ring)[key.kid]
     if key.published is None:
-        return f"replacement {key.kid[:8]} takes over at once"
+        return f"replacement {shown} takes over at once"
     held = format_duration(view.now.at - key.published.at, parts=1)
-    return f"replacement {key.kid[:8]} has been published for {held}: every declared verifier holds it"
+    return f"replacement {shown} has been published for {held}: every declared verifier holds it"
 
 
-def _successor(active: Any) -> str:
-    return "; nobody signs until a standby is mature" if active is None else f"; {active.kid[:8]} signs"
+def _successor(ring: "KeyRing") -> str:
+    from jwturn.cli.rings import kids_of
+
+    if ring.active is None:
+        return "nobody signs until a standby is mature"
+    return f"{kids_of(ring)[ring.active.kid]} signs"
 
 
 def _json(effect: "RevokeEffect") -> dict[str, Any]:

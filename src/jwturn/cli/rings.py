@@ -34,7 +34,9 @@ def key_table(view: View, *, retired: bool = False, wide: bool = False, color: b
     """The keys of a ring, and what becomes of each."""
     keys = [key for key in view.ring.keys if retired or key.state is not RETIRED]
     shown, booked, now = short_kids([k.kid for k in view.ring.keys], wide=wide), agenda_of(view), view.now.at
-    rows = [(shown[k.kid], k.alg, str(k.state), relative(since(k), now), next_of(view, k, booked)) for k in keys]
+    rows = [
+        (shown[k.kid], k.alg, str(k.state), relative(since(k), now), next_of(view, k, booked)) for k in keys
+    ]
     return table(HEAD, rows, color=color)
 
 
@@ -78,7 +80,13 @@ def _next_of_active(view: View, booked: Sequence[Booked]) -> str:
     for one in booked:
         if isinstance(one.step, Promote):
             return f"verify-only {relative(max(one.due.eta(now), now.at), now.at)}"
-    return "turns are held" if view.ring.hold else "no turn is booked" if view.ring.turn_at is None else "waits for a standby"
+    return (
+        "turns are held"
+        if view.ring.hold
+        else "no turn is booked"
+        if view.ring.turn_at is None
+        else "waits for a standby"
+    )
 
 
 def _may_sign(view: View, key: Key) -> str:

@@ -14,12 +14,17 @@ eyJhbGciOiJFUzI1NiIs..."""
 
 
 @click.command(cls=Verb, example=EXAMPLE)
-@click.option("--claim", "claims", multiple=True, metavar="NAME=TEXT", help="A claim, a string; instead of stdin.")
+@click.option(
+    "--claim", "claims", multiple=True, metavar="NAME=TEXT", help="A claim, a string; instead of stdin."
+)
 @click.option("--ttl", type=SPAN, help="Its lifetime (the policy's token_ttl_max).")
 @click.option("--aud", metavar="NAME", help="The audience.")
 @click.pass_obj
 def sign(inv: Invocation, *, claims: tuple[str, ...], ttl: timedelta | None, aud: str | None) -> int:
-    """Sign the claims on stdin (a JSON object). iss, iat, exp and jti are added and may not be given."""
+    """Sign the claims on stdin, a JSON object.
+
+    iss, iat, exp and jti are added and may not be given.
+    """
     settings = inv.settings()
     wanted = _named(claims) if claims else _read(settings.service.body_max)
     with inv.open() as app:
@@ -36,7 +41,9 @@ def _named(claims: tuple[str, ...]) -> dict[str, Any]:
     pairs = [claim.partition("=") for claim in claims]
     names = [name for name, _, _ in pairs]
     if not all(equals and name for name, equals, _ in pairs) or len(set(names)) < len(names):
-        raise BadInput("each --claim is NAME=TEXT, once", hint="such as --claim sub=alice; other types on stdin")
+        raise BadInput(
+            "each --claim is NAME=TEXT, once", hint="such as --claim sub=alice; other types on stdin"
+        )
     return {name: value for name, _, value in pairs}
 
 
@@ -48,5 +55,7 @@ def _read(limit: int) -> dict[str, Any]:
         raise click.UsageError("no claims: give a JSON object on stdin, or --claim sub=alice")
     claims = strict_json.loads(read_input("-", limit=limit))
     if not isinstance(claims, dict):
-        raise BadInput("the claims are not a JSON object", code="claims_malformed", hint='such as {"sub": "alice"}')
+        raise BadInput(
+            "the claims are not a JSON object", code="claims_malformed", hint='such as {"sub": "alice"}'
+        )
     return claims

@@ -23,7 +23,7 @@ ring default: https://auth.example.com, turns every 90d
 @wide
 @click.pass_obj
 def status(inv: Invocation, *, wide: bool) -> int:
-    """Show every ring (or one): its keys, what happens next and when, and what wants doing.
+    """Show every ring, and what happens next and when.
 
     Exit code 2 when something is due and not done, overdue, or nobody runs the loop.
     """
@@ -49,6 +49,8 @@ def _ring(inv: Invocation, app: "App", name: str, *, wide: bool) -> dict[str, An
     inv.show(key_table(view, wide=wide, color=inv.color))
     inv.show(f"  next: {next_line(view)}")
     for one in found:
-        inv.show(f"  {'warning' if one.serious else 'note'}: {one.words}" + (f" ({one.hint})" if one.hint else ""))
+        inv.show(
+            f"  {'warning' if one.serious else 'note'}: {one.words}" + (f" ({one.hint})" if one.hint else "")
+        )
     listed = [{"code": f.code, "words": f.words, "hint": f.hint, "serious": f.serious} for f in found]
     return {**ring_json(view, retired=False), "findings": listed}

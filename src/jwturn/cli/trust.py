@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def ends_words(ends: Sequence["VerifierEnd"]) -> str:
-    """`jose <= 46m 3s, usually 10m, 1h 47m if it cannot refresh; dotnet <= 13h 13m, no bound if it cannot refresh`."""
+    """`jose <= 46m 3s, usually 10m, 1h 47m if it cannot refresh; dotnet <= 13h 13m, ...`."""
     return "; ".join(_words(end) for end in ends)
 
 

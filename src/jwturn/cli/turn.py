@@ -20,7 +20,8 @@ $ jwturn promote
 key xK9dQ41c signs now; b7Jm2kQe is verify-only until its last token has expired"""
 ROLLBACK = """\
 $ jwturn rollback --reason "clients refuse the new algorithm"
-key b7Jm2kQe signs again; xK9dQ41c is verify-only; no turn is booked until jwturn rotate"""
+key b7Jm2kQe signs again; xK9dQ41c is verify-only
+no turn is booked until jwturn rotate"""
 
 
 @click.command(cls=Verb, example=ROTATE)
@@ -28,52 +29,64 @@ key b7Jm2kQe signs again; xK9dQ41c is verify-only; no turn is booked until jwtur
 @dry_run
 @click.pass_obj
 def rotate(inv: Invocation, *, reason: str | None, dry_run: bool) -> int:
-    """Book the next turn as early as is safe. It never switches the signer at once: see promote."""
+    """Book the next turn as early as is safe.
+
+    It never switches the signer at once: see promote.
+    """
+    with inv.open() as app:
+        done = app.commands.rotate(inv.ring_name, inv.actor(reason), dry_run=dry_run)
+        view = settled(inv, app, done, dry_run=dry_run)
+        _tell_booked(inv, view, done, dry_run=dry_run)
+    return 0
+
+
+def _tell_booked(inv: Invocation, view: "View", done: "Outcome", *, dry_run: bool) -> None:
     from jwturn.cli.output import when
+    from jwturn.cli.rings import kids_of
     from jwturn.core.guards import mature_standby
 
-    with inv.open() as app:
-        name = inv.ring_name
-        done = app.commands.rotate(name, inv.actor(reason), dry_run=dry_run)
-        view = settled(inv, app, done, dry_run=dry_run)
-        at = done.ring.turn_at
-        if at is not None:
-            what = "the turn is booked for" if done.steps else "a turn is booked already, for"
-            inv.show(f"{what} {when(at, view.now.at)}: after it another mature standby is there")
-        ready = mature_standby(view.ring, view.now)
-        if ready is not None and at is not None and at > view.now.at:
-            inv.say(f"hint:  standby {ready.kid[:8]} is mature: jwturn promote switches at once")
-    return 0
+    at, ready = done.ring.turn_at, mature_standby(view.ring, view.now)
+    if at is None:
+        return
+    verb = "would be" if dry_run else "is"
+    what = f"the turn {verb} booked for" if done.steps else "a turn is booked already, for"
+    inv.show(f"{what} {when(at, view.now.at)}: after it another mature standby is there")
+    if ready is not None and at > view.now.at:
+        inv.say(f"hint:  standby {kids_of(view.ring)[ready.kid]} is mature: jwturn promote switches at once")
 
 
 @click.command(cls=Verb, example=PROMOTE)
 @click.argument("kid", required=False)
-@click.option("--before-lead", is_flag=True, help="For an emergency: verifiers without the key refuse good tokens.")
+@click.option(
+    "--before-lead", is_flag=True, help="For an emergency: verifiers without the key refuse its tokens."
+)
 @reason
 @yes
 @dry_run
 @click.pass_obj
-def promote(inv: Invocation, *, kid: str | None, before_lead: bool, reason: str | None, yes: bool, dry_run: bool) -> int:
+def promote(
+    inv: Invocation, *, kid: str | None, before_lead: bool, reason: str | None, yes: bool, dry_run: bool
+) -> int:
     """Make the mature standby (or KID) sign now."""
+    from jwturn.cli.rings import kids_of
     from jwturn.core.guards import is_mature
     from jwturn.core.steps import kid_of
 
     with inv.open() as app:
         name, actor = inv.ring_name, inv.actor(reason)
         before = app.store.load(name)
-        tried = app.commands.promote(name, actor, kid=kid, before_lead=before_lead, dry_run=True)
-        target = before.ring.key(str(kid_of(tried.steps[0])))
+        done = app.commands.promote(name, actor, kid=kid, before_lead=before_lead, dry_run=True)
+        shown, target = kids_of(before.ring), before.ring.key(str(kid_of(done.steps[0])))
         if not is_mature(target, before.now):
-            _say_who_refuses(inv, before, target.kid)
+            _say_who_refuses(inv, before, shown[target.kid])
             if not dry_run:
-                inv.confirm(target.kid, target.kid[:8], "promote", yes=yes)
-        done = tried
+                inv.confirm(target.kid, shown[target.kid], "promote", yes=yes)
         if not dry_run:
             done = app.commands.promote(name, actor, kid=target.kid, before_lead=before_lead)
         settled(inv, app, done, dry_run=dry_run)
-        old = before.ring.active
-        after = "" if old is None else f"; {old.kid[:8]} is verify-only until its last token has expired"
-        inv.show(f"key {target.kid[:8]} {'would sign' if dry_run else 'signs'} now{after}")
+    old = before.ring.active
+    after = "" if old is None else f"; {shown[old.kid]} is verify-only until its last token has expired"
+    inv.show(f"key {shown[target.kid]} {'would sign' if dry_run else 'signs'} now{after}")
     return 0
 
 
@@ -82,17 +95,22 @@ def promote(inv: Invocation, *, kid: str | None, before_lead: bool, reason: str 
 @dry_run
 @click.pass_obj
 def rollback(inv: Invocation, *, reason: str | None, dry_run: bool) -> int:
-    """Make the key before sign again, while its private half is there; cancels the booked turn."""
+    """Make the key before sign again.
+
+    While its private half is there; the booked turn is cancelled.
+    """
+    from jwturn.cli.rings import kids_of
     from jwturn.core.steps import kid_of
 
     with inv.open() as app:
         name = inv.ring_name
-        old = app.store.load(name).ring.active
+        before = app.store.load(name).ring
         done = app.commands.roll_back(name, inv.actor(reason), dry_run=dry_run)
         settled(inv, app, done, dry_run=dry_run)
-        kid = str(kid_of(done.steps[0]))[:8]
-        after = "" if old is None else f"; {old.kid[:8]} is verify-only"
-        inv.show(f"key {kid} {'would sign' if dry_run else 'signs'} again{after}; no turn is booked until jwturn rotate")
+    shown, old = kids_of(before), before.active
+    after = "" if old is None else f"; {shown[old.kid]} is verify-only"
+    inv.show(f"key {shown[str(kid_of(done.steps[0]))]} {'would sign' if dry_run else 'signs'} again{after}")
+    inv.show("no turn is booked until jwturn rotate")
     return 0
 
 
@@ -112,5 +130,5 @@ def _say_who_refuses(inv: Invocation, view: "View", kid: str) -> None:
     from jwturn.service.effect import verifier_ends
 
     ends = [f"{end.name} for up to {format_duration(end.healthy, parts=2)}" for end in verifier_ends(view)]
-    inv.say(f"the lead of key {kid[:8]} is not over: verifiers that do not hold it yet refuse every new token")
+    inv.say(f"the lead of key {kid} is not over: verifiers that do not hold it yet refuse every new token")
     inv.say(f"these may, counted from its publication: {'; '.join(ends)}")

@@ -24,7 +24,10 @@ FAIL  exp        exp has passed, leeway included; exp is 2026-11-23 12:00:00 UTC
 @click.option("--at", type=INSTANT, help="Judge its times as of then.")
 @click.pass_obj
 def verify(inv: Invocation, *, file: str, aud: str | None, at: datetime | None) -> int:
-    """Print the claims of a token (FILE, or stdin) that passes every check; exit code 65 otherwise."""
+    """Print the claims of a token that passes every check.
+
+    The token is in FILE, or on stdin. Exit code 65 when it is refused.
+    """
     import msgspec
 
     token = read_input(file, limit=LIMIT).strip()
@@ -41,14 +44,17 @@ def verify(inv: Invocation, *, file: str, aud: str | None, at: datetime | None) 
 @click.option("--at", type=INSTANT, help="Judge its times as of then.")
 @click.pass_obj
 def inspect(inv: Invocation, *, file: str, aud: str | None, at: datetime | None) -> int:
-    """Explain every check of a token (FILE, or stdin) in words; exit code 2 when one failed."""
+    """Explain every check of a token in words.
+
+    The token is in FILE, or on stdin. Exit code 2 when a check failed.
+    """
     token = read_input(file, limit=LIMIT).strip()
     with inv.open() as app:
         found = app.explain(token, audience=aud, at=at)
     width = max(len(check.name) for check in found)
     for check in found:
-        skipped = check.code == "not_checked"
-        inv.show(f"{'ok  ' if check.passed else '-   ' if skipped else 'FAIL'}  {check.name:<{width}}  {check.words}")
+        mark = "ok" if check.passed else "-" if check.code == "not_checked" else "FAIL"
+        inv.show(f"{mark:<4}  {check.name:<{width}}  {check.words}")
     inv.emit(valid=all(check.passed for check in found), checks=[_json(check) for check in found])
     return 0 if all(check.passed for check in found) else 2
 

@@ -150,7 +150,9 @@ def _roll_back(ring: KeyRing, step: steps.RollBack, act: _Act) -> KeyRing:
             f"ring {ring.name} cannot roll back to {step.kid}: only to its newest key with a private half",
             hint=f"jwturn keys --ring {ring.name}",
         )
-    key = _move(target, ACTIVE, promoted=act.now.moment, superseded=None, reason=step.reason)
+    at = act.now.at if target.sign_from is None else max(act.now.at, target.sign_from)
+    promoted = replace(act.now.moment, at=at)
+    key = _move(target, ACTIVE, promoted=promoted, superseded=None, reason=step.reason)
     return replace(_supersede(ring).with_key(key), turn_at=None)
 
 
@@ -271,6 +273,16 @@ def _delivered(ring: KeyRing, step: steps.Delivered, _: _Act) -> KeyRing:
     return ring.with_key(replace(key, delivered=True))
 
 
+def _export(ring: KeyRing, step: steps.Export, _: _Act) -> KeyRing:
+    key = ring.key(step.kid)
+    if key.private is None:
+        raise StateForbids(
+            f"key {key.kid} has no private half any more: it is {key.state}",
+            hint=f"jwturn keys --ring {ring.name}",
+        )
+    return ring
+
+
 def _recover(ring: KeyRing, step: steps.Recover, act: _Act) -> KeyRing:
     known = {key.kid for key in ring.keys}
     ring = replace(ring, era=step.era, keys=(*ring.keys, *(key for key in step.keys if key.kid not in known)))
@@ -301,5 +313,6 @@ _ACTS: Final[dict[type, Callable[[KeyRing, Any, _Act], KeyRing]]] = {
     steps.HoldKey: _hold,
     steps.ReleaseKey: _release,
     steps.Delivered: _delivered,
+    steps.Export: _export,
     steps.Recover: _recover,
 }

@@ -15,7 +15,7 @@ from typing import Any
 from jwturn.core.envelope import canonical
 from jwturn.core.errors import IntegrityError
 from jwturn.core.keys import KeyRing
-from jwturn.core.steps import Add, BookTurn, HoldKey, Recover, SetPolicy, Step, kid_of, name_of
+from jwturn.core.steps import Add, BookTurn, Export, HoldKey, Recover, SetPolicy, Step, kid_of, name_of
 
 STORE_CHAIN = "store"
 """The chain of the store itself, beside those of its rings."""
@@ -130,6 +130,8 @@ def _detail(step: Step) -> dict[str, Any]:
         )
     if isinstance(step, BookTurn):
         return {"turn_at": None if step.at is None else step.at.isoformat()}
+    if isinstance(step, Export):
+        return {"form": step.form}
     if isinstance(step, HoldKey):
         return {"held_by": step.hold.who}
     if isinstance(step, SetPolicy):

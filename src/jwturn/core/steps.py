@@ -134,6 +134,15 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """A private half is about to leave the store in a form others can read; the ring stays as it is."""
+
+    kid: str
+    form: str
+    reason: Reason = Reason.PERSON
+
+
+@dataclass(frozen=True, slots=True)
 class Recover:
     """An older store goes on in a new era.
 
@@ -164,6 +173,7 @@ Step: TypeAlias = (
     | HoldKey
     | ReleaseKey
     | Delivered
+    | Export
     | Recover
 )
 

@@ -10,12 +10,13 @@ from jwturn.core.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A key just made or taken in: its kid, its public JWK (None for oct) and its private half, sealed."""
+    """A key just made or taken in: its kid, its public JWK (None for oct) and its private half, sealed (None where only
+    the public half came)."""
 
     kid: str
     alg: str
     public: dict[str, str] | None
-    private: Envelope
+    private: Envelope | None
 
 
 class Signer(Protocol):

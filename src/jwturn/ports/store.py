@@ -144,8 +144,10 @@ class RingStore(Protocol):
 
         Gives the ring as it then stands. A key's kid is unique per issuer, for ever: BadInput(kid_reused).
         A ring that says its issuer is served compares-and-swaps the issuer's row. `recovering` skips the
-        witness's check. Raises LostRace, ClocksDisagree, NotFound, IntegrityError, Unavailable (the store
-        itself failed).
+        witness's check.
+
+        Raises LostRace, ClocksDisagree, NotFound, IntegrityError, Unavailable (the store itself failed; with
+        code `witness` the change IS committed, and the next load writes its witness), FatalStorage.
         """
         ...
 
@@ -184,6 +186,10 @@ class Events(Protocol):
 
 class SeenTime(Protocol):
     """The row of seen time."""
+
+    def seen(self) -> Seen:
+        """The row as it stands: how long the store was watched, and when it was last ticked."""
+        ...
 
     def tick(self, *, boottime: timedelta, before: Sighting | None) -> Seen:
         """One tick (core/seen.py), on the store's clock: the row after it.

@@ -73,7 +73,9 @@ def problem(error: JwturnError, *, headers: Mapping[str, str] | None = None) -> 
 def internal() -> Answer:
     """What callers see of a defect: nothing but that it happened; the log has the rest."""
     return problem(
-        JwturnError("something went wrong here", code="internal", hint="the service's log says what; try again")
+        JwturnError(
+            "something went wrong here", code="internal", hint="the service's log says what; try again"
+        )
     )
 
 

@@ -1,9 +1,9 @@
 """Callers: bearer tokens (RFC 6750), their roles and rings, and how often each may call.
 
-Rows are read again every two seconds, so that a withdrawn token stops within five; a store that does not answer
-leaves the known rows in use for as long as a lease would let a node sign. An unknown token makes the store be read
-again, and for that each client has a small allowance: guessing is slow, and good callers behind the same proxy are
-not touched by it.
+Rows are read again every two seconds, so that a withdrawn token stops within five; a store that does not
+answer leaves the known rows in use for as long as a lease would let a node sign. An unknown token makes the
+store be read again, and for that each client has a small allowance: guessing is slow, and good callers
+behind the same proxy are not touched by it.
 """
 
 import hmac
@@ -62,7 +62,9 @@ class Callers:
             return
         if row.withdrawn is not None:
             raise _refused("token_withdrawn", f"the API token {row.name} was withdrawn")
-        raise _refused("token_expired", f"the API token {row.name} expired at {row.expires:%Y-%m-%d %H:%M:%SZ}")
+        raise _refused(
+            "token_expired", f"the API token {row.name} expired at {row.expires:%Y-%m-%d %H:%M:%SZ}"
+        )
 
 
 def demand_permission(caller: ApiToken, permission: Permission, ring: str | None) -> None:
@@ -73,10 +75,12 @@ def demand_permission(caller: ApiToken, permission: Permission, ring: str | None
     able = ", ".join(role for role, permits in PERMITS.items() if permission in permits)
     if in_role:
         raise NotPermitted(
-            f"the API token {caller.name} is not for ring {ring}", hint=f"it is for: {', '.join(caller.rings)}"
+            f"the API token {caller.name} is not for ring {ring}",
+            hint=f"it is for: {', '.join(caller.rings)}",
         )
     raise NotPermitted(
-        f"the role {caller.role} of the API token {caller.name} may not do this", hint=f"roles that may: {able}"
+        f"the role {caller.role} of the API token {caller.name} may not do this",
+        hint=f"roles that may: {able}",
     )
 
 

@@ -23,7 +23,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Sign(Body, frozen=True, kw_only=True):
-    """Claims to sign: one set, or a batch. `ttl` in seconds or as `10m`; the policy's longest where it is absent."""
+    """Claims to sign: one set, or a batch. `ttl` in seconds or as `10m`.
+
+    The policy's longest where it is absent.
+    """
 
     stray: ClassVar[str] = 'put the claims inside: {"claims": {"sub": "alice"}, "ttl": "10m"}'
 
@@ -79,12 +82,16 @@ def parsed(data: bytes, content_type: str | None, kind: type[B]) -> B:
         )
     members = strict_json.loads(data) if data else {}
     if not isinstance(members, dict):
-        raise BadInput("the body is not a JSON object", hint=kind.stray or _example(kind), code="body_malformed")
+        raise BadInput(
+            "the body is not a JSON object", hint=kind.stray or _example(kind), code="body_malformed"
+        )
     _demand_known(members, kind)
     try:
         return msgspec.convert(members, kind)
     except msgspec.ValidationError as error:
-        raise BadInput(f"the body was refused: {error}", hint=_example(kind), code="body_malformed") from error
+        raise BadInput(
+            f"the body was refused: {error}", hint=_example(kind), code="body_malformed"
+        ) from error
 
 
 def lifetime(ttl: int | str | None) -> timedelta | None:
@@ -92,7 +99,9 @@ def lifetime(ttl: int | str | None) -> timedelta | None:
     if isinstance(ttl, str):
         return parse_duration(ttl)
     if ttl is not None and not 0 < ttl <= TTL_MAX:
-        raise BadInput("ttl is out of range", hint="seconds, or a duration such as 10m", code="ttl_out_of_range")
+        raise BadInput(
+            "ttl is out of range", hint="seconds, or a duration such as 10m", code="ttl_out_of_range"
+        )
     return None if ttl is None else timedelta(seconds=ttl)
 
 
@@ -104,7 +113,9 @@ def _demand_known(members: dict[str, Any], kind: type[B]) -> None:
     if kind.stray and not any(name in members for name in known):
         raise BadInput("the body has no member `claims`", hint=kind.stray, code="claims_missing")
     raise BadInput(
-        f"the body has an unknown member {ascii(strange[0][:60])}", hint=meant(strange[0], known), code="unknown_member"
+        f"the body has an unknown member {strange[0][:60]!a}",
+        hint=meant(strange[0], known),
+        code="unknown_member",
     )
 
 

@@ -51,7 +51,11 @@ class Call:
             return default
         text = given[0]
         if len(given) > 1 or not (text.isascii() and text.isdigit() and len(text) < 16):
-            raise BadInput(f"{name} is not one whole number", hint=f"?{name}={default}", code="query_malformed")
+            raise BadInput(
+                f"{name} is not one whole number", hint=f"?{name}={default}", code="query_malformed"
+            )
         if not least <= int(text) <= most:
-            raise BadInput(f"{name} is not within {least} and {most}", hint=f"?{name}={default}", code="query_malformed")
+            raise BadInput(
+                f"{name} is not within {least} and {most}", hint=f"?{name}={default}", code="query_malformed"
+            )
         return int(text)

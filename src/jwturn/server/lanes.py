@@ -1,7 +1,7 @@
 """Lanes: blocking work in threads, so many at a time; and values read that way, kept for a moment.
 
-Ports are synchronous. What may block (the store, a KEK, RSA) leaves the event loop; each kind of work has a lane
-of its own, so that slow commands never keep a JWKS waiting.
+Ports are synchronous. What may block (the store, a KEK, RSA) leaves the event loop; each kind of work has a
+lane of its own, so that slow commands never keep a JWKS waiting.
 """
 
 import asyncio
@@ -29,13 +29,21 @@ class Lane:
 
 
 class Recent(Generic[T]):
-    """A value read from the store: fresh for `fresh`; one reads it again while others wait for the same answer.
+    """A value read from the store: fresh for `fresh`.
+
+    One reads it again while others wait for the same answer.
 
     A store that does not answer leaves the old value in use until it is `good` old.
     """
 
     def __init__(
-        self, read: Callable[[], T], lane: Lane, clock: Clock, *, fresh: timedelta, good: timedelta = timedelta()
+        self,
+        read: Callable[[], T],
+        lane: Lane,
+        clock: Clock,
+        *,
+        fresh: timedelta,
+        good: timedelta = timedelta(),
     ) -> None:
         self._read = read
         self._lane = lane

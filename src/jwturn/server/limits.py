@@ -1,5 +1,6 @@
-"""Limits: how large a body, how often a caller, how many calls at once. What is over is refused at once, so that
-overload ends when the load does.
+"""Limits: how large a body, how often a caller, how many calls at once.
+
+What is over is refused at once, so that overload ends when the load does.
 """
 
 import asyncio
@@ -78,7 +79,9 @@ async def read_body(receive: Receive, declared: str | None, *, most: int, deadli
             return await _chunks(receive, most)
     except TimeoutError as error:
         raise BadInput(
-            f"the body took longer than {deadline.total_seconds():g} s", hint="send it faster", code="body_slow"
+            f"the body took longer than {deadline.total_seconds():g} s",
+            hint="send it faster",
+            code="body_slow",
         ) from error
 
 

@@ -25,7 +25,7 @@ class VerifierEnd:
 
     name: str
     healthy: timedelta
-    usual: timedelta
+    usual: timedelta | None
     bound: timedelta | None
 
 
@@ -72,10 +72,10 @@ def verifier_ends(view: View) -> tuple[VerifierEnd, ...]:
     if not policy.declared:
         ttl = policy.verifier_ttl_given or UNKNOWN_FLEET
         bound = exposure(bounds, ttl, policy.stale_max)
-        return (VerifierEnd("any verifier", horizon(bounds, ttl), ttl, bound),)
+        return (VerifierEnd("any verifier", horizon(bounds, ttl), None, bound),)
     ends = [
         VerifierEnd(
-            v.name, horizon(bounds, v.lifetime), v.lifetime, exposure(bounds, v.lifetime, v.stale_max)
+            v.name, horizon(bounds, v.lifetime), v.usual, exposure(bounds, v.lifetime, v.stale_max)
         )
         for v in policy.declared
     ]

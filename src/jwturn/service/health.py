@@ -45,9 +45,10 @@ def loop_silent(now: Now, seen: Seen) -> Iterator[Finding]:
     """Whether nobody runs the loop: a node that does ticks the store at least every half tick_cap."""
     idle = now.at - seen.last
     if idle > now.tick_cap:
+        since = format_duration(idle, parts=2)
         yield Finding(
             "loop_silent",
-            f"nobody runs the loop (last tick {format_duration(idle, parts=2)} ago): nothing matures, turns or retires",
+            f"nobody runs the loop (last tick {since} ago): nothing matures, turns or retires",
             "jwturn serve, or an application that embeds jwturn",
         )
 
@@ -62,8 +63,18 @@ def _overdue(view: View) -> Iterator[Finding]:
     if key.sign_until is None or end is None or now.at < key.sign_until:
         return
     late = format_duration(now.at - key.sign_until, parts=2)
-    what = "signers refuse it" if now.at >= end else f"signers refuse it in {format_duration(end - now.at, parts=2)}"
-    hint = "jwturn release --whole-ring" if ring.hold else "jwturn rotate" if ring.turn_at is None else "jwturn serve"
+    what = (
+        "signers refuse it"
+        if now.at >= end
+        else f"signers refuse it in {format_duration(end - now.at, parts=2)}"
+    )
+    hint = (
+        "jwturn release --whole-ring"
+        if ring.hold
+        else "jwturn rotate"
+        if ring.turn_at is None
+        else "jwturn serve"
+    )
     yield Finding("overdue", f"the active key is overdue by {late}; {what}", f"{hint} (jwturn plan says why)")
 
 
@@ -71,7 +82,9 @@ def _pending(view: View) -> Iterator[Finding]:
     steps = plan(view.ring, view.leases, view.now)
     if steps:
         names = ", ".join(dict.fromkeys(name_of(step).replace("_", " ") for step in steps))
-        yield Finding("pending", f"due now and not done: {names}", "jwturn serve does it; jwturn plan says why")
+        yield Finding(
+            "pending", f"due now and not done: {names}", "jwturn serve does it; jwturn plan says why"
+        )
 
 
 def _standby(view: View) -> Iterator[Finding]:
@@ -80,7 +93,9 @@ def _standby(view: View) -> Iterator[Finding]:
         return
     cost = "until then an emergency turn makes verifiers refuse good tokens"
     waits = [
-        due.eta(now) for key in ring.in_state(STANDBY) if key.private and (due := guards.may_sign(key, now)) is not None
+        due.eta(now)
+        for key in ring.in_state(STANDBY)
+        if key.private and (due := guards.may_sign(key, now)) is not None
     ]
     if waits:
         left = format_duration(min(waits) - now.at, parts=2)
@@ -93,7 +108,12 @@ def _standby(view: View) -> Iterator[Finding]:
 
 def _turn(view: View) -> Iterator[Finding]:
     if view.ring.active is not None and view.ring.turn_at is None:
-        yield Finding("no_turn_booked", "no turn is booked: it was rolled back", "jwturn rotate books one", serious=False)
+        yield Finding(
+            "no_turn_booked",
+            "no turn is booked: it was rolled back",
+            "jwturn rotate books one",
+            serious=False,
+        )
 
 
 def _holds(view: View) -> Iterator[Finding]:
@@ -103,5 +123,7 @@ def _holds(view: View) -> Iterator[Finding]:
         yield Finding("held", said, "jwturn release --whole-ring", serious=False)
     for key in ring.keys:
         for hold in key.holds:
-            words = f"{'active ' if key.state is ACTIVE else ''}key {key.kid} is held by {hold.who}: {hold.why}"
+            words = (
+                f"{'active ' if key.state is ACTIVE else ''}key {key.kid} is held by {hold.who}: {hold.why}"
+            )
             yield Finding("held", words, f"jwturn release {key.kid}", serious=False)

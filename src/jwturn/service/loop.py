@@ -19,6 +19,8 @@ from jwturn.service.sign import SigningService
 
 BACKOFF_MAX: Final = timedelta(seconds=30)
 BATCH: Final = 100
+SHARE: Final = 50
+"""The shortest wait between passes is this part of the longest."""
 
 
 @dataclass(slots=True)
@@ -55,9 +57,11 @@ class Loop:
         self._signing = signing
         self._publisher = publisher
         self._tick_cap = tick_cap
-        self._on_turn = on_turn
+        self.on_turn = on_turn
+        self.on_failure: Callable[[str], None] = lambda _: None
         self._sighting: Sighting | None = None
         self._renewed: timedelta | None = None
+        self._checked: timedelta | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -66,18 +70,14 @@ class Loop:
     def run_once(self) -> datetime:
         """One pass: every part is tried, whatever fails in another. Gives the time of the next."""
         now = self._clock.now()
-        failed: list[str] = []
-        for part in (self.tick, self._turn, self._renew, self._reread):
+        errors: list[Exception] = []
+        for part in (self.tick, self._turn, self._renew, self._reread, self._checkpoint):
             try:
                 part()
-            except LostRace:
-                self._wake.set()
-            except JwturnError as error:
-                failed.append(error.message)
             except Exception as error:  # noqa: BLE001  # a defect in one part must not end the others
-                failed.append(f"unexpected {type(error).__name__}")
-        self._note(now, failed)
-        return self._next(now)
+                errors.append(error)
+        self._note(now, [_told(error) for error in errors if not isinstance(error, LostRace)])
+        return self._next(now, raced=any(isinstance(error, LostRace) for error in errors))
 
     def start(self) -> None:
         """Starts the daemon threads: the passes, and the watch for changes others make."""
@@ -111,11 +111,12 @@ class Loop:
         while not self._stopping.is_set():
             try:
                 heard = self._store.wait(version, timedelta(seconds=1))
-            except JwturnError:
+            except Exception:  # noqa: BLE001  # the passes meet the same error, and say it
                 self._stopping.wait(1.0)
                 continue
             if heard != version and not self._stopping.is_set():
                 version = heard
+                self._renewed = None  # a revocation elsewhere stops this signer now, not at its next refresh
                 self._wake.set()
 
     def tick(self) -> None:
@@ -125,26 +126,37 @@ class Loop:
         self._sighting = Sighting(seen.total, boottime)
 
     def _turn(self) -> None:
-        errors: list[JwturnError] = []
+        errors: list[Exception] = []
         for name in self._store.due(self._clock.now(), BATCH):
             try:
                 turned = self._rotator.turn(name)
-            except JwturnError as error:
+                if turned.steps:
+                    self.on_turn(turned)
+            except Exception as error:  # noqa: BLE001  # one ring's trouble must not keep the others from turning
                 errors.append(error)
-                continue
-            if turned.steps:
-                self._on_turn(turned)
         if errors:
-            raise errors[0]
+            raise min(errors, key=lambda error: isinstance(error, LostRace))
 
     def _renew(self) -> None:
-        boottime = self._clock.boottime()
-        if self._renewed is None or boottime - self._renewed >= self._signing.refresh_every():
+        boottime, before = self._clock.boottime(), self._renewed
+        if before is not None and boottime - before < self._signing.refresh_every():
+            return
+        # Noted before it is done: a `wake` meanwhile asks for another one.
+        self._renewed = boottime
+        try:
             self._signing.refresh()
-            self._renewed = boottime
+        except BaseException:
+            self._renewed = None
+            raise
 
     def _reread(self) -> None:
         self._publisher.refresh()
+
+    def _checkpoint(self) -> None:
+        boottime = self._clock.boottime()
+        if self._checked is None or boottime - self._checked >= self._tick_cap:
+            self._store.checkpoint("loop")
+            self._checked = boottime
 
     def _note(self, now: datetime, failed: list[str]) -> None:
         if not failed:
@@ -152,16 +164,23 @@ class Loop:
             return
         self.health.errors += 1
         self.health.failing_since = self.health.failing_since or now
-        self.health.last_error = "; ".join(failed)
+        words = "; ".join(failed)
+        if words != self.health.last_error:
+            self.on_failure(words)
+        self.health.last_error = words
 
-    def _next(self, now: datetime) -> datetime:
+    def _next(self, now: datetime, *, raced: bool) -> datetime:
         if self.health.failing_since is not None:
             failing = now - self.health.failing_since
             return now + min(max(failing, timedelta(seconds=1)), BACKOFF_MAX, self._tick_cap / 2)
         waits = [self._tick_cap / 2, self._signing.refresh_every()]
         try:
-            due = self._store.next_due()
-        except JwturnError:
+            due = now if raced else self._store.next_due()
+        except Exception:  # noqa: BLE001  # the next pass meets the same error, and says it
             due = None
         soonest = now + min(waits)
-        return soonest if due is None else max(min(soonest, due), now + min(waits) / 50)
+        return soonest if due is None else max(min(soonest, due), now + min(waits) / SHARE)
+
+
+def _told(error: Exception) -> str:
+    return error.message if isinstance(error, JwturnError) else f"unexpected {type(error).__name__}"

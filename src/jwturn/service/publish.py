@@ -15,9 +15,10 @@ from typing import Final
 
 from jwturn.core.envelope import canonical
 from jwturn.core.errors import JwturnError, NotFound, TooLarge, Unavailable
-from jwturn.core.guards import may_retire
 from jwturn.core.jwk import check_public_bytes, jwks_bytes, project
 from jwturn.core.leases import exp_bound
+from jwturn.core.plan import agenda
+from jwturn.core.steps import Discard, Retire
 from jwturn.ports.clock import Clock
 from jwturn.ports.store import RingStore, View
 
@@ -111,11 +112,11 @@ def published(views: Sequence[View], *, issuer_set: bool, read_at: timedelta) ->
 
 def _max_age(view: View) -> timedelta:
     """The policy's max-age, or less where a key leaves sooner, but never below 30 s for that."""
-    policy, ring = view.ring.policy, view.ring
+    policy, listed = view.ring.policy, {key.kid for key in view.ring.published}
     removals = [
-        due.eta(view.now) - view.now.at
-        for key in ring.published
-        if (due := may_retire(ring, key, view.leases, view.now)) is not None
+        booked.due.eta(view.now) - view.now.at
+        for booked in agenda(view.ring, view.leases, view.now)
+        if isinstance(booked.step, Retire | Discard) and booked.step.kid in listed
     ]
     soonest = min(removals, default=policy.jwks_max_age)
     return min(policy.jwks_max_age, max(soonest, MAX_AGE_FLOOR))
@@ -177,6 +178,7 @@ class Publisher:
         self._store = store
         self._clock = clock
         self._sets: dict[tuple[str, str], Published] = {}
+        self._failed: dict[tuple[str, str], timedelta] = {}
         self._lock = threading.Lock()
 
     def issuer_set(self, issuer: str) -> Published:
@@ -191,16 +193,34 @@ class Publisher:
         return self._get(("ring", ring))
 
     def fresh(self, kind: str, which: str) -> Published | None:
-        """The set (`issuer` or `ring`) if it can be served without asking the store."""
+        """The set (`issuer` or `ring`) if it can be served without asking the store.
+
+        After a read that failed the store is left alone for as long, so that callers never queue behind it.
+        """
         found = self._sets.get((kind, which))
-        young = found is not None and self._clock.boottime() - found.read_at < found.fresh_for
-        return found if young else None
+        if found is None:
+            return None
+        now, asked = self._clock.boottime(), self._failed.get((kind, which), found.read_at)
+        return found if now - asked < found.fresh_for and now - found.read_at < found.good_for else None
+
+    def known_issuers(self) -> list[str]:
+        """The issuers whose sets were read."""
+        return sorted(which for kind, which in list(self._sets) if kind == "issuer")
 
     def refresh(self) -> None:
-        """Re-reads every set that was asked for; one that cannot be read stays until its time is over."""
+        """Re-reads every set that was asked for; one that cannot be read stays until its time is over.
+
+        Raises what the first of them raised, once all were tried.
+        """
+        errors: list[JwturnError] = []
         for name in list(self._sets):
-            with self._lock:
-                self._read(name)
+            try:
+                with self._lock:
+                    self._read(name)
+            except JwturnError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _get(self, name: tuple[str, str]) -> Published:
         if (found := self.fresh(*name)) is not None:
@@ -220,13 +240,17 @@ class Publisher:
         read_at = self._clock.boottime()
         try:
             found = published(self._views(*name), issuer_set=name[0] == "issuer", read_at=read_at)
-        except NotFound:
-            self._sets.pop(name, None)
-            raise
         except JwturnError as error:
+            if isinstance(error, NotFound) or error.code == "no_key":
+                self._sets.pop(name, None)
+            failed = self._clock.boottime()
             old = self._sets.get(name)
-            if old is None or error.code == "no_key" or read_at - old.read_at >= old.good_for:
+            if old is None or failed - old.read_at >= old.good_for:
                 raise
+            self._failed[name] = failed
             return old
         self._sets[name] = found
+        self._failed.pop(name, None)
+        if self._clock.boottime() - read_at >= found.good_for:
+            raise Unavailable("reading the set took longer than it may be served", hint="jwturn doctor")
         return found

@@ -1,11 +1,12 @@
 """recover: an older store goes on, in a new era, when a person says so.
 
 Every key counts as used elsewhere until no token that was signed after the backup can be alive; what the
-witness saw revoked is revoked again; public keys that the store forgot come back verify-only.
+witness saw revoked is revoked again; public keys that the store forgot come back verify-only. A key that
+had left the set after the backup was made is revoked too: no verifier holds it, so it must not sign.
 """
 
 from jwturn.core.errors import BadInput
-from jwturn.core.keys import Foreign, Key, Origin
+from jwturn.core.keys import Foreign, Key, KeyRing, Origin
 from jwturn.core.ledger import Actor
 from jwturn.core.reasons import Reason
 from jwturn.core.states import VERIFY_ONLY
@@ -74,7 +75,7 @@ def recovery(view: View, head: WitnessHead | None, made: Made | None) -> tuple[S
         for key in head.published
         if key.kid not in known and key.kid not in head.revoked and key.public is not None
     )
-    revoked = tuple(kid for kid in head.revoked if kid in known)
+    revoked = tuple(kid for kid in (*head.revoked, *_left(view.ring, head)) if kid in known)
     steps: list[Step] = []
     if not remaining(view, head) and made is not None:
         steps.append(Add(fresh_standby(view.ring, made, now), Reason.LAST_KEY_REVOKED))
@@ -87,7 +88,15 @@ def remaining(view: View, head: WitnessHead | None) -> set[str]:
     if head is None:
         return here
     seen = {key.kid for key in head.published if key.public is not None}
-    return (here | seen) - set(head.revoked)
+    return (here | seen) - {*head.revoked, *_left(view.ring, head)}
+
+
+def _left(ring: KeyRing, head: WitnessHead) -> list[str]:
+    """The kids that an older store publishes and its witness saw published no more."""
+    if head.order <= (ring.era, ring.epoch):
+        return []
+    listed = {key.kid for key in head.published} | set(head.revoked)
+    return [key.kid for key in ring.published if key.kid not in listed]
 
 
 def _forgotten(view: View, key: WitnessKey, foreign: Foreign) -> Key:

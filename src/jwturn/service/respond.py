@@ -13,12 +13,14 @@ from jwturn.core.ledger import Actor
 from jwturn.core.plan import next_lead
 from jwturn.core.policy import RotationPolicy, edited
 from jwturn.core.reasons import Reason
+from jwturn.core.secret import Secret
 from jwturn.core.states import ACTIVE, STANDBY, VERIFY_ONLY
 from jwturn.core.steps import (
     Add,
     BookTurn,
     Delivered,
     Discard,
+    Export,
     HoldKey,
     Promote,
     ReleaseKey,
@@ -74,13 +76,7 @@ class Commands:
 
         `issuer_served`: somebody may hold an older set.
         """
-        if not (
-            0 < len(name) <= NAME_MAX and name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-        ):
-            raise BadInput(
-                f"{name!r} cannot name a ring",
-                hint="1..64 letters, digits, - and _, such as: default, orders",
-            )
+        demand_ring_name(name)
         ring = KeyRing(id=uuid4().hex, name=name, issuer=issuer, policy=policy, issuer_served=issuer_served)
         return self._store.add(ring, actor=actor, at=read(self._clock))
 
@@ -114,7 +110,7 @@ class Commands:
         _demand_reason(actor, "promoting before the lead", wanted=before_lead)
 
         def steps(view: View) -> Sequence[Step]:
-            key = view.ring.find(kid) if kid else _standby_to_promote(view, before_lead=before_lead)
+            key = _standby(view, kid) if kid else _standby_to_promote(view, before_lead=before_lead)
             early = before_lead and not guards.is_mature(key, view.now)
             return (Promote(key.kid, Reason.PERSON, Waiver.BEFORE_LEAD if early else None),)
 
@@ -200,6 +196,12 @@ class Commands:
 
         return self._act(ring, steps, actor, dry_run=dry_run)
 
+    def export(self, ring: str, actor: Actor, *, kid: str, form: str) -> Secret:
+        """A private half (PKCS#8 DER, or a secret's bytes), once the event that tells of it is committed."""
+        _demand_reason(actor, "exporting a private half", wanted=True)
+        done = self._act(ring, lambda view: (Export(view.ring.find(kid).kid, form),), actor, dry_run=False)
+        return self._custody.reveal(done.ring.find(kid), done.ring.id)
+
     def _fresh(self, view: View, target: Key) -> Made:
         policy = view.ring.policy
         alg = target.alg if guards.last_in_issuer_set(view.ring, target) else policy.alg
@@ -218,6 +220,15 @@ class Commands:
             wanted = change(view)
             return Outcome(view.ring if wanted is None else wanted.ring, done)
         return Outcome(self._store.update(name, change, at=read(self._clock)), done)
+
+
+def demand_ring_name(name: str) -> None:
+    """Raises BadInput unless `name` can name a ring."""
+    fits = 0 < len(name) <= NAME_MAX and name.isascii()
+    if not (fits and name.replace("-", "").replace("_", "").isalnum()):
+        raise BadInput(
+            f"{name!r} cannot name a ring", hint="1..64 letters, digits, - and _, such as: default, orders"
+        )
 
 
 def earliest_turn(view: View) -> datetime:
@@ -251,6 +262,13 @@ def revocation(view: View, key: Key, made: Made | None, why: str) -> tuple[Step,
 
 def imported_key(view: View, made: Made, usage: Usage) -> Key:
     """The key of an import, with what is known of its use elsewhere."""
+    if (made.public is None) is not view.ring.policy.symmetric:
+        raise BadInput(
+            f"a {made.alg} key does not fit ring {view.ring.name}, which is one of {view.ring.policy.alg}",
+            hint="secrets and key pairs live in rings of their own: jwturn init --ring NAME --alg ...",
+        )
+    if made.private is None and usage.state == "standby":
+        raise BadInput("a standby must be able to sign; only the public half came", hint="--as verify-only")
     key = replace(
         fresh_standby(view.ring, made, view.now, origin=Origin.IMPORTED), foreign=_foreign(view, usage)
     )
@@ -277,6 +295,16 @@ def _foreign(view: View, usage: Usage) -> Foreign | None:
         )
     exp = usage.foreign_until + usage.foreign_ttl
     return Foreign(exp, view.now.seen + max(exp - view.now.at, timedelta()))
+
+
+def _standby(view: View, kid: str) -> Key:
+    key = view.ring.find(kid)
+    if key.state is not STANDBY:
+        raise StateForbids(
+            f"key {key.kid} is {key.state}: only a standby is promoted",
+            hint=f"jwturn keys --ring {view.ring.name}; jwturn rollback takes the last turn back",
+        )
+    return key
 
 
 def _standby_to_promote(view: View, *, before_lead: bool) -> Key:

@@ -42,6 +42,7 @@ class Rotator:
         """Takes every step that is due on the ring named `name`.
 
         Raises LostRace, Unavailable, CustodyError, IntegrityError; every commit that was made before stays.
+        A custody that makes no key holds up no step but those that need one.
         """
         done: list[Step] = []
         for _ in range(ROUNDS_MAX):
@@ -56,7 +57,12 @@ class Rotator:
         )
 
     def _perform(self, view: View, wanted: tuple[Step, ...]) -> tuple[Step, ...]:
-        made = next((self._make(view, step) for step in wanted if isinstance(step, Create)), None)
+        made: Made | None = None
+        failed: JwturnError | None = None
+        try:
+            made = next((self._make(view, step) for step in wanted if isinstance(step, Create)), None)
+        except JwturnError as error:
+            failed = error
         taken: tuple[Step, ...] = ()
 
         def change(current: View) -> Change | None:
@@ -65,6 +71,8 @@ class Rotator:
             return commit_of(current, taken, self._actor) if taken else None
 
         self._store.update(view.ring.name, change, at=read(self._clock))
+        if failed is not None:
+            raise failed
         return taken
 
     def _make(self, view: View, step: Create) -> Made:

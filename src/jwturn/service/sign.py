@@ -55,6 +55,11 @@ class _Held:
     mark: int
     tally: Tally
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The ring's id and the kid: what a mark is kept by."""
+        return self.ring.id, self.key.kid
+
 
 class SigningService:
     """Signs for the rings of one store, as one node. Thread-safe."""
@@ -69,6 +74,7 @@ class SigningService:
         self._node = node
         self._held: dict[str, _Held] = {}
         self._leaving: list[_Held] = []
+        self._largest: dict[tuple[str, str], int] = {}
         self._watch = Watch()
         self._grant_lock = threading.Lock()
 
@@ -215,7 +221,8 @@ class SigningService:
         """A renewal reaches leases this node is leaving too: their release must name that last grant."""
         renewed = {(grant.ring_id, grant.kid): grant for grant in grants}
         self._leaving = [
-            replace(held, grant=renewed.get((held.ring.id, held.key.kid), held.grant)) for held in self._leaving
+            replace(held, grant=renewed.get((held.ring.id, held.key.kid), held.grant))
+            for held in self._leaving
         ]
 
     def _acquire(self, ring: str, *, replacing: _Held | None = None) -> _Held:
@@ -298,15 +305,23 @@ class SigningService:
         for held in list(self._leaving):
             if not held.tally.close() or held.tally.issued:
                 continue
-            largest = held.tally.largest_exp
-            self._leases.release(
-                self._node,
-                held.grant.ring_id,
-                held.key.kid,
-                number=held.grant.number,
-                largest_exp=datetime.fromtimestamp(largest, UTC) if largest else None,
-            )
+            largest = max(self._largest.get(held.place, 0), held.tally.largest_exp)
+            self._largest[held.place] = largest
+            if not self._has_another(held):
+                self._leases.release(
+                    self._node,
+                    held.grant.ring_id,
+                    held.key.kid,
+                    number=held.grant.number,
+                    largest_exp=datetime.fromtimestamp(largest, UTC) if largest else None,
+                )
             self._leaving.remove(held)
+
+    def _has_another(self, left: _Held) -> bool:
+        """Whether this node has its hands on the key by another grant: only the last one lowers the mark."""
+        return any(
+            held is not left and held.place == left.place for held in [*self._held.values(), *self._leaving]
+        )
 
 
 def _audience(policy: RotationPolicy, wanted: str | None) -> str | tuple[str, ...] | None:

@@ -60,7 +60,7 @@ def release(
 ) -> None:
     """Ends the lease and lowers the mark, unless a later grant exists."""
     mark = rows.mark(ring_id, kid, node)
-    if mark is None or mark.number != number:
+    if mark is None:
         return
     rows.put_mark(ring_id, released(mark, number=number, largest_exp=largest_exp))
     for lease in rows.leases(ring_id).leases:

@@ -164,6 +164,12 @@ class RowStore:
                 break
         return version
 
+    def seen(self) -> Seen:
+        """The row of the seen time as it stands."""
+        self._unlocked()
+        with self._database.reading() as rows:
+            return rows.seen()
+
     def tick(self, *, boottime: timedelta, before: Sighting | None) -> Seen:
         """One tick of the seen time, on the store's clock: the row after it."""
         with self._database.writing() as rows:

@@ -78,15 +78,16 @@ class SqliteDatabase:
     """Transactions on one file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()
         self._pool: _Pool | None = None
         self._moved = threading.Condition()
         self._pid = os.getpid()
         self._closed = False
 
     def exists(self) -> bool:
-        """Whether the file is there."""
-        return self._path.exists()
+        """Whether the file is there. Raises NotPermitted, Unavailable."""
+        with naming(self._path):
+            return self._path.exists()
 
     def make(self) -> None:
         """Makes the empty file, 0600, where there is none."""
@@ -143,11 +144,18 @@ class SqliteDatabase:
             connection.close()
             raise self._told(error) from error
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            self._give(pool, connection)
+            self._roll_back(pool, connection)
             raise
         self._give(pool, connection)
+
+    def _roll_back(self, pool: _Pool, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.close()
+        else:
+            self._give(pool, connection)
 
     def _take(self) -> tuple[_Pool, sqlite3.Connection]:
         if self._closed:
@@ -168,7 +176,7 @@ class SqliteDatabase:
             connection.close()
 
     def _current(self) -> _Pool:
-        if not self._path.exists():
+        if not self.exists():
             raise no_store()
         with naming(self._path):
             found = os.lstat(self._path)

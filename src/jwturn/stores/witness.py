@@ -59,7 +59,7 @@ class FileWitness:
     """Heads in an append-only file (0600), each line sealed."""
 
     def __init__(self, path: Path | str, seal: HeadSeal) -> None:
-        self._path = Path(path)
+        self._path = Path(path).absolute()
         self._seal = seal
         self._read = _Read()
 

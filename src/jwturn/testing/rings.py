@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -20,7 +21,7 @@ from jwturn.core.states import STANDBY
 from jwturn.core.timing import Moment
 from jwturn.core.witness import WitnessHead
 from jwturn.ports.clock import read
-from jwturn.ports.store import Change, ChangeOf, Identity, View
+from jwturn.ports.store import Change, Identity, View
 from jwturn.testing.clock import START, FakeClock
 
 ISSUER: Final = "https://auth.example.com"
@@ -92,7 +93,7 @@ def ring(name: str = "web", *, issuer: str = ISSUER, served: bool = False, **pol
     )
 
 
-def taking(*taken: steps.Step) -> ChangeOf:
+def taking(*taken: steps.Step) -> Callable[[View], Change]:
     """The change that applies steps, an event each."""
 
     def change(view: View) -> Change:

@@ -1,0 +1,1 @@
+"""What jwturn costs beyond the raw primitive, beyond the interpreter, and per request: `python -m bench`."""

@@ -1,0 +1,31 @@
+"""config: the settings in force, and where each value is from."""
+
+import click
+
+from jwturn.cli.invocation import Invocation
+from jwturn.cli.options import VerbGroup
+
+EXAMPLE = """\
+$ jwturn config show --origin
+store.kek      file:.jwturn/kek  jwturn.toml
+service.port   8471              JWTURN_SERVICE__PORT"""
+
+
+@click.group(cls=VerbGroup)
+def config() -> None:
+    """Show the settings in force."""
+
+
+@config.command(example=EXAMPLE)
+@click.option("--origin", is_flag=True, help="Also where each value is from.")
+@click.pass_obj
+def show(inv: Invocation, *, origin: bool) -> int:
+    """Show every setting; secrets are masked."""
+    from jwturn.cli.output import table
+
+    found = inv.settings().describe()
+    head = ("KEY", "VALUE", "FROM") if origin else ("KEY", "VALUE")
+    rows = [(one.key, one.value, one.origin)[: len(head)] for one in found]
+    inv.show(table(head, rows, indent=""))
+    inv.emit(settings=[{"key": one.key, "value": one.value, "origin": one.origin} for one in found])
+    return 0
