@@ -158,13 +158,29 @@ def _kind(kind: Any) -> str:
     return names.get(kind, "list")
 
 
-def error_classes() -> str:
-    """The tree of errors, in the order of the code."""
-    found = [
+def _error_classes() -> list[type[errors.JwturnError]]:
+    return [
         value
         for value in vars(errors).values()
         if inspect.isclass(value) and issubclass(value, errors.JwturnError)
     ]
+
+
+def exit_codes() -> str:
+    """What each exit code means, and which errors give it."""
+    given: dict[int, list[str]] = {}
+    for error in _error_classes():
+        given.setdefault(error.exit_code, []).append(f"`{error.__name__}`")
+    codes = {int(code): words for code, words in MEANINGS["exit codes"].items()}
+    rows = [
+        [str(code), codes[code], ", ".join(given.get(code, ())) or NOT_SET]
+        for code in sorted({*codes, *given})
+    ]
+    return table(["exit code", "meaning", "errors"], rows)
+
+
+def error_classes() -> str:
+    """The tree of errors, in the order of the code."""
     rows = [
         [
             f"`{error.__name__}`",
@@ -174,7 +190,7 @@ def error_classes() -> str:
             str(error.exit_code),
             (inspect.getdoc(error) or "").splitlines()[0],
         ]
-        for error in found
+        for error in _error_classes()
     ]
     return table(["error", "code", "whose fault", "HTTP", "exit", "what it says"], rows)
 
@@ -276,6 +292,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "policy": policy,
     "presets": presets,
     "settings": settings,
+    "exit-codes": exit_codes,
     "error-classes": error_classes,
     "error-codes": error_codes,
     "token-codes": token_codes,

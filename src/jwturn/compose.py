@@ -232,7 +232,9 @@ def _assemble(settings: Settings, clock: Clock, store: Any, keks: Sequence[Kek])
     node = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     custody = SealedCustody(identity.store_id, keks)
     rotator = Rotator(store, custody, clock, who=f"node:{node}")
-    signing = SigningService(store, store, custody, clock, node=node)
+    signing = SigningService(
+        store, store, custody, clock, node=node, default_ttl=settings.service.default_token_ttl
+    )
     publisher = Publisher(store, clock)
     loop = Loop(
         store,

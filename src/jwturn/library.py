@@ -27,7 +27,6 @@ from jwturn.service.publish import JWKS_PATH, Answer, answer, discovery, unavail
 from jwturn.service.respond import demand_ring_name
 from jwturn.settings import Settings, load
 
-
 _OF_PARENTS: Final[list[App]] = []
 """Apps of parent processes: a child neither uses them nor lets them be collected, which would close files."""
 RACES_MAX: Final = 5
@@ -160,14 +159,11 @@ def _settings(path: str | Path | None) -> Settings:
     if path is None:
         return load(os.environ)
     folder = Path(path).absolute()
-    store = {
-        "JWTURN_STORE__URI": f"sqlite:///{folder / 'jwturn.db'}",
-        "JWTURN_STORE__WITNESS": str(folder / "witness"),
-    }
-    found = load({**os.environ, **store}, cwd=folder.parent)
-    if "store.kek" in found.origins:
-        return found
-    return replace(found, store=replace(found.store, kek=f"file:{folder / 'kek'}"))
+    uri = f"sqlite:///{folder / 'jwturn.db'}"
+    located = {"JWTURN_STORE__URI": uri, "JWTURN_STORE__WITNESS": str(folder / "witness")}
+    if load(os.environ, cwd=folder.parent).store.uri != uri:
+        located["JWTURN_STORE__KEK"] = os.environ.get("JWTURN_STORE__KEK", f"file:{folder / 'kek'}")
+    return load({**os.environ, **located}, cwd=folder.parent)
 
 
 def _make(

@@ -39,10 +39,36 @@ def code_of(data: bytes, **options: int) -> str:
         b'{"\\/":1,"/":2}',
         '{"é":1,"\\u00e9":2}'.encode(),
         b'{"a":1,"b":2,"a":1}',
+        b'{"a": ":", "a": 1}',
+        b'{"a": {"x": 1}, "a": {}}',
+        b'{"a\\"": 1, "\\u0061\\"": 2}',
+        b'{"a": {":": 1, "\\u003a": ":"}, "b": [":"]}',
     ],
 )
 def test_duplicate_members_are_refused_at_any_level_also_when_escaped(text: bytes) -> None:
     assert code_of(text) == "json_duplicate"
+
+
+@pytest.mark.parametrize("text", [b'{"a:b": ":\\":", "c": {":": ":"}}', b'{ "a" : [":", "\\\\"] }', b"{ }"])
+def test_a_colon_within_a_string_is_no_member(text: bytes) -> None:
+    assert strict_json.loads(text) == json.loads(text)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b", "\\u0061", ":", '\\"']), st.sampled_from(['"x:"', "1", "[]"]))
+    ),
+    st.sampled_from([(",", ":"), (", ", ": "), ("\n, ", " :\t")]),
+)
+def test_spaced_and_escaped_members_are_counted_as_they_are_named(
+    members: list[tuple[str, str]], marks: tuple[str, str]
+) -> None:
+    text = "{" + marks[0].join(f'"{name}"{marks[1]}{value}' for name, value in members) + "}"
+    names = [json.loads(f'"{name}"') for name, _ in members]
+    if len(set(names)) < len(names):
+        assert code_of(text.encode()) == "json_duplicate"
+    else:
+        assert strict_json.loads(text.encode()) == json.loads(text)
 
 
 def test_the_same_name_in_two_objects_is_no_duplicate() -> None:

@@ -96,7 +96,9 @@ def matches(said: tuple[str, ...], printed: list[str], kids: dict[str, str]) -> 
 
 def line_matches(said: str, printed: str, kids: dict[str, str]) -> bool:
     """Whether a line is what the page says."""
-    parts, names, end = [], [], 0
+    parts: list[str] = []
+    names: list[str] = []
+    end = 0
     for kid in _KID.finditer(said):
         parts.append(_pattern(said[end : kid.start()]))
         parts.append(re.escape(kids[kid[0]]) if kid[0] in kids else rf"(?P<k{len(names)}>[\w-]{{8}})")

@@ -59,7 +59,11 @@ class Reader:
         """Ends what was started, as Ctrl-C does."""
         for process in reversed(self.running):
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(30)
 
     def _console(self, wanted: list[Command], where: str) -> None:
         status = 0
@@ -93,19 +97,24 @@ class Reader:
         )
 
     def _start(self, text: str, where: str) -> None:
-        log = (self.folder.parent / f"log-{len(self.running)}").open("w+b")
-        arguments = ["bash", "-c", f"exec {text}"]
-        process = subprocess.Popen(
-            arguments, cwd=self.folder, env=self.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+        silent = [int(port) for port in self.ports.values() if not answers(int(port))]
+        log = self.folder.parent / f"log-{len(self.running)}"
+        with log.open("wb") as told:
+            process = subprocess.Popen(
+                ["bash", "-c", f"exec {text}"],
+                cwd=self.folder,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=subprocess.STDOUT,
+            )
         self.running.append(process)
-        ports = [int(port) for port in self.ports.values()]
         for _ in range(TIMEOUT * 10):
-            if any(answers(port) for port in ports):
+            if any(answers(port) for port in silent):
                 return
-            assert process.poll() is None, f"{where}: {text}: {Path(log.name).read_text()}"
+            assert process.poll() is None, f"{where}: {text}: {log.read_text()}"
             time.sleep(0.1)
-        raise AssertionError(f"{where}: {text} does not listen: {Path(log.name).read_text()}")
+        raise AssertionError(f"{where}: {text} does not listen: {log.read_text()}")
 
     def _let_pass(self, length: timedelta) -> None:
         """The service runs for so long: the loop's passes, each a tick apart."""

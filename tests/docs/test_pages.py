@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from docs import draw
+from jwturn.core.states import LAW, KeyState
 from tests.docs.page import ROOT, Command, commands, everything, items, known, line_matches, matches
 from tests.docs.reader import Reader
 
 PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in everything()}
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
+NAMED = re.compile(r"`((?:tests|src)/[\w/]+\.py)::(test_\w+)`")
 FENCE = re.compile(r"^```(?!$)(\w+)", re.MULTILINE)
 
 
@@ -36,9 +38,8 @@ def test_every_block_is_run_or_known_as_text(name: str) -> None:
 
 def test_every_page_is_linked_from_the_list_of_pages() -> None:
     listed = {(ROOT / "docs" / link).resolve() for link in LINK.findall(PAGES["docs/README.md"])}
-    assert [
-        str(path) for path in draw.pages() if path.resolve() not in listed and path.name != "README.md"
-    ] == []
+    pages = {path for path in (ROOT / "docs").rglob("*.md") if path.name != "README.md"}
+    assert pages - listed == set()
 
 
 def test_what_is_drawn_from_the_code_is_as_the_code_is() -> None:
@@ -63,6 +64,29 @@ def test_a_page_that_is_out_of_date_is_noticed_and_drawn_again(
     assert page.read_text().startswith("before\n")
     assert page.read_text().endswith("after\n")
     assert draw.main(["--check"]) == 0
+
+
+def test_the_glossary_has_every_state_and_every_act_of_the_law() -> None:
+    words = set(re.findall(r"^\| ([^|]+) \|", PAGES["docs/glossary.md"], re.MULTILINE))
+    acts = {act.removesuffix(" is over") for act in LAW.values()}
+    assert {*KeyState, *acts} - words == set()
+
+
+def rooms() -> dict[str, str]:
+    """The rooms of ARCHITECTURE.md, each with what the page says of it."""
+    rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", PAGES["ARCHITECTURE.md"], re.MULTILINE)
+    return dict(rows)
+
+
+def test_the_map_has_a_line_for_every_room() -> None:
+    there = {path.name for path in (ROOT / "src" / "jwturn").iterdir() if path.name[0] not in "_."}
+    assert rooms().keys() == there - {"py.typed"}
+
+
+@pytest.mark.parametrize("room", ["core", "ports", "custody", "stores", "service", "verifier"])
+def test_the_map_names_every_module_of_a_room_of_rules(room: str) -> None:
+    modules = {path.stem for path in (ROOT / "src" / "jwturn" / room).glob("[a-z]*.py")}
+    assert modules - set(re.findall(r"`(\w+)", rooms()[room])) == set()
 
 
 def test_commands_are_cut_from_what_they_print() -> None:
@@ -113,3 +137,12 @@ def test_a_page_that_is_not_true_is_noticed(page: str, tmp_path: Path) -> None:
     reader = Reader("page", tmp_path)
     with pytest.raises(AssertionError, match="page:1"):
         reader.read(page)
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = {found for text in PAGES.values() for found in NAMED.findall(text)}
+    assert len(named) > 30
+    missing = [
+        f"{path}::{test}" for path, test in named if f"def {test}(" not in (ROOT / path).read_text("utf-8")
+    ]
+    assert missing == []

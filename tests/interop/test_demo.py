@@ -7,43 +7,28 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jwturn.cli import demo_service
+from jwturn.cli.demo import _close
 from jwturn.cli.demo_fleet import (
     FLEET,
-    KINDS,
-    FetchedSet,
-    NoSet,
-    Refusal,
-    Token,
-    Trust,
-    Verifier,
     demand_libraries,
-    fleet,
-    joserfc,
-    never_refetches,
-    refetches,
 )
-from jwturn.cli.demo_run import Issued, Timeline
-from jwturn.cli.demo_service import TICK_CAP, Caller, demo_policy
+from jwturn.cli.demo_run import Kind, Result, Timeline
+from jwturn.cli.demo_service import TICK_CAP, Caller, Site, demo_policy, site
+from jwturn.cli.invocation import Invocation
 from jwturn.cli.main import run
-from jwturn.core.claims import prepare
-from jwturn.core.errors import BadInput, ConfigError
-from jwturn.core.jws import header_segment, signing_input, token_of
+from jwturn.core.errors import BadInput, ConfigError, Unavailable
 from jwturn.core.policy import edited, validated, warnings
 from jwturn.core.policy_text import parse_changes
 from jwturn.core.timing import lead
-from jwturn.crypto.generate import generate
-from jwturn.crypto.sign import signer
 
 SECONDS_MAX = 100
 ISSUER = "https://auth.example.com"
@@ -124,6 +109,23 @@ def test_an_interrupted_run_leaves_no_process_and_no_folder(tmp_path):
     assert not is_running(service_pid(said))
 
 
+def test_a_service_that_does_not_start_leaves_no_folder(monkeypatch, tmp_path):
+    def ended(folder: Path, _port: int) -> "subprocess.Popen[bytes]":
+        (folder / "service.log").write_text("error: there is no disk\n")
+        process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(69)"])
+        process.wait()
+        return process
+
+    monkeypatch.setattr(demo_service, "_start", ended)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with (
+        pytest.raises(Unavailable, match="exit code 69: error: there is no disk"),
+        site("ES256", broken=False, keep=False),
+    ):
+        raise AssertionError
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("missing", ["jwt", "joserfc"])
 def test_a_missing_library_says_how_to_get_it(monkeypatch, capsys, missing):
     monkeypatch.setitem(sys.modules, missing, None)
@@ -167,198 +169,6 @@ def test_a_policy_that_is_edited_does_not_lose_its_proof():
     assert not policy.unproved
 
 
-class Issuer:
-    """An issuer with a key or two, and how often its set was fetched."""
-
-    def __init__(self) -> None:
-        self.fetched = 0
-        self.down = False
-        self.keys: list[dict[str, str]] = []
-        self.url = ""
-
-    def make(self, kid: str, alg: str = "ES256") -> "Signing":
-        pair = generate(alg)
-        assert pair.public is not None
-        self.keys = [*self.keys, {**pair.public, "kid": kid, "use": "sig"}]
-        sign = signer(alg, pair.private).sign
-        header = header_segment(alg, kid, "JWT")
-
-        def issue(ttl: int = 60) -> Token:
-            now = time.time()
-            life = timedelta(seconds=ttl)
-            claims = prepare({"sub": "a"}, issuer=ISSUER, now=now, ttl=life, ttl_max=life, jti="j")
-            data = signing_input(header, claims)
-            return Token(token_of(data, sign(data)), claims["exp"], kid)
-
-        return issue
-
-
-Signing = Any
-
-
-@contextmanager
-def served(issuer: Issuer) -> Iterator[Issuer]:
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            issuer.fetched += 1
-            body = json.dumps({"keys": issuer.keys}).encode()
-            self.send_response(503 if issuer.down else 200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        issuer.url = f"http://127.0.0.1:{server.server_port}/jwks"
-        try:
-            yield issuer
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def trust(issuer: Issuer, lifetime: float = 300.0) -> Trust:
-    return Trust(issuer.url, ISSUER, "ES256", lifetime, 5.0)
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_each_kind_accepts_a_good_token_and_fetches_once(kind):
-    with served(Issuer()) as issuer:
-        issue = issuer.make("one")
-        check = KINDS[kind][0](trust(issuer))
-        for _ in range(3):
-            check(issue().text)
-        assert issuer.fetched == 1
-
-
-@pytest.mark.parametrize("make", [never_refetches, joserfc])
-def test_a_verifier_that_never_refetches_refuses_a_key_it_does_not_hold(make):
-    with served(Issuer()) as issuer:
-        old = issuer.make("old")
-        check = make(trust(issuer))
-        check(old().text)
-        new = issuer.make("new")
-        with pytest.raises(Refusal):
-            check(new().text)
-        check(old().text)
-        assert issuer.fetched == 1
-
-
-def test_a_verifier_that_refetches_finds_the_key_after_its_cooldown():
-    with served(Issuer()) as issuer:
-        old = issuer.make("old")
-        check = refetches(trust(issuer, lifetime=0.001))
-        check(old().text)
-        new = issuer.make("new")
-        check(new().text)
-        assert issuer.fetched >= 2
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_a_set_that_cannot_be_fetched_is_no_refusal(kind):
-    with served(Issuer()) as issuer:
-        issue = issuer.make("one")
-        issuer.down = True
-        check = KINDS[kind][0](trust(issuer))
-        with pytest.raises(NoSet):
-            check(issue().text)
-        issuer.down = False
-        check(issue().text)
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-@pytest.mark.parametrize("wrong", ["signature", "issuer", "expired"])
-def test_each_kind_refuses_a_bad_token(kind, wrong):
-    with served(Issuer()) as issuer:
-        issue, impostor = issuer.make("one"), Issuer().make("one")
-        made = trust(issuer)
-        other = Trust(made.jwks_url, "https://else.example.com", made.alg, made.lifetime, made.fetch_time)
-        check = KINDS[kind][0](other if wrong == "issuer" else made)
-        token = impostor() if wrong == "signature" else issue(ttl=1)
-        if wrong == "expired":
-            while time.time() < token.exp:
-                time.sleep(0.02)
-        with pytest.raises(Refusal):
-            check(token.text)
-
-
-def test_a_set_is_fetched_again_when_its_lifetime_is_over():
-    with served(Issuer()) as issuer:
-        issuer.make("one")
-        held = FetchedSet(trust(issuer, lifetime=0.0), json.loads)
-        held.get()
-        issuer.make("two")
-        assert len(held.get()["keys"]) == 2
-        assert issuer.fetched == 2
-
-
-def never(_: str) -> None:
-    raise AssertionError("presented after its time")
-
-
-def refuse(_: str) -> None:
-    raise Refusal("no")
-
-
-def without_set(_: str) -> None:
-    raise NoSet("no")
-
-
-def test_a_token_in_its_last_second_is_not_presented():
-    verifier = Verifier("pyjwt", never, list)
-    verifier.judge(Token("t", int(time.time())))
-    assert (verifier.tally.verifications, verifier.tally.refused) == (0, 0)
-
-
-def test_a_refusal_counts_while_the_token_is_good():
-    verifier = Verifier("pyjwt", refuse, list)
-    verifier.judge(Token("t", int(time.time()) + 60))
-    assert (verifier.tally.verifications, verifier.tally.refused) == (1, 1)
-    assert verifier.tally.why == {"no": 1}
-
-
-def test_a_refusal_does_not_count_once_the_token_has_expired(monkeypatch):
-    token = Token("t", int(time.time()) + 60)
-    times = iter([float(token.exp - 5), float(token.exp)])
-    monkeypatch.setattr("jwturn.cli.demo_fleet.time.time", lambda: next(times))
-    verifier = Verifier("pyjwt", refuse, list)
-    verifier.judge(token)
-    assert (verifier.tally.verifications, verifier.tally.refused) == (0, 0)
-
-
-def test_a_verifier_without_a_set_has_judged_nothing():
-    verifier = Verifier("pyjwt", without_set, list)
-    verifier.judge(Token("t", int(time.time()) + 60))
-    assert (verifier.tally.verifications, verifier.tally.refused, verifier.tally.unjudged) == (0, 0, 1)
-
-
-def test_a_verifier_judges_in_its_thread_until_it_is_stopped():
-    judged = threading.Event()
-    verifier = Verifier("pyjwt", lambda _: judged.set(), lambda: [Token("t", int(time.time()) + 60)])
-    verifier.start()
-    assert judged.wait(10)
-    verifier.stop()
-    verifier.join(10)
-    assert verifier.tally.verifications >= 1
-
-
-def test_the_sets_of_a_kind_are_spread_over_their_lifetime():
-    delays = [v._delay for v in fleet(Trust("http://127.0.0.1:1/", ISSUER, "ES256", 4.0, 1.0), list)]
-    assert delays == [0.0, 1.0, 2.0, 3.0, 0.0, 2.0, 0.0, 1.0, 2.0, 3.0]
-
-
-def test_only_tokens_well_inside_their_window_are_live():
-    issued, now = Issued(), int(time.time())
-    issued.add(Token("over", now))
-    issued.add(Token("good", now + 60))
-    assert [token.text for token in issued.live()] == ["good"]
-    assert issued.count == 2
-
-
 def event(action: str, kid: str, reason: str, second: int) -> dict[str, Any]:
     return {"action": action, "kid": kid, "reason": reason, "at": f"2026-01-01T00:00:{second:02d}+00:00"}
 
@@ -395,8 +205,6 @@ def site_stub() -> Any:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    from jwturn.cli.demo_service import Site
-
     ended = subprocess.Popen([sys.executable, "-c", "pass"])
     ended.wait()
     return Site(Path(), port, demo_policy("ES256"), ended, "jwturn_a", "jwturn_b")
@@ -407,10 +215,36 @@ def test_a_service_that_does_not_answer_is_asked_again(site_stub):
 
 
 def test_a_service_that_ended_is_told_with_its_last_words(site_stub, tmp_path):
-    from dataclasses import replace
-
-    from jwturn.core.errors import Unavailable
-
     (tmp_path / "service.log").write_text("error: port 1 is in use\n")
     with pytest.raises(Unavailable, match="port 1 is in use"):
         replace(site_stub, folder=tmp_path).demand_running()
+
+
+def result(*, refused: int = 0, turns: int = 5, verified: int = 100) -> Result:
+    kinds = {kind: Kind(100, 0, 0, ()) for kind in FLEET} | {"joserfc": Kind(verified, refused, 0, ("no",))}
+    return Result(issued=9, retries=1, turns=turns, seconds=3.0, kinds=kinds)
+
+
+@pytest.mark.parametrize(
+    ("made", "broken", "code"),
+    [
+        (result(), False, 0),
+        (result(refused=1), False, 1),
+        (result(turns=4), False, 1),
+        (result(verified=0), False, 1),
+        (result(refused=1), True, 0),
+        (result(), True, 1),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_exit_code_says_whether_the_demonstration_held(capsys, made, broken, code, as_json):
+    policy = demo_policy("ES256", broken=broken)
+    assert _close(Invocation(json=as_json), made, policy, 5) == code
+    out = capsys.readouterr().out
+    if as_json:
+        counts = json.loads(out)
+        assert (counts["good"], counts["refused"]) == (code == 0, made.total("refused"))
+        assert counts["lead_seconds"] == (0 if broken else lead(policy.bounds).total_seconds())
+    else:
+        assert f"refused {made.total('refused')}" in out
+        assert "please report" in out if code and not broken else "please report" not in out

@@ -68,7 +68,9 @@ def test_an_open_route_asks_for_no_token(matrix: World, route: Route) -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{route.method} {route.path}")
-def test_a_role_may_do_what_the_table_permits_and_nothing_else(matrix: World, route: Route, role: Role) -> None:
+def test_a_role_may_do_what_the_table_permits_and_nothing_else(
+    matrix: World, route: Route, role: Role
+) -> None:
     found = ask(matrix, route, role)
     allowed = route.needs in PERMITS[role]
     if verb(route) == "promote":
@@ -88,7 +90,9 @@ def test_an_operator_promotes_a_mature_standby_without_being_admin(matrix: World
     assert [step["step"] for step in found.json["steps"]] == ["promote"]
 
 
-@pytest.mark.parametrize("route", [r for r in GUARDED if "{ring}" in r.path], ids=lambda r: f"{r.method} {r.path}")
+@pytest.mark.parametrize(
+    "route", [r for r in GUARDED if "{ring}" in r.path], ids=lambda r: f"{r.method} {r.path}"
+)
 @pytest.mark.parametrize("role", Role)
 def test_a_token_of_one_ring_is_refused_at_another_and_at_one_that_is_not_there(
     matrix: World, route: Route, role: Role

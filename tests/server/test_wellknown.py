@@ -115,7 +115,9 @@ def test_a_single_issuer_with_a_path_answers_there_and_at_the_bare_path(tmp_path
         ("other.example.org:8443", "", "other"),
     ],
 )
-def test_each_issuer_has_its_set_at_its_host_and_path(tenants: World, host: str, path: str, ring: str) -> None:
+def test_each_issuer_has_its_set_at_its_host_and_path(
+    tenants: World, host: str, path: str, ring: str
+) -> None:
     assert kids_in(tenants.get(path + JWKS, host=host).json) == set(tenants.kids(ring).values())
 
 
@@ -184,7 +186,9 @@ def test_symmetric_secrets_are_in_no_set(tmp_path: Path) -> None:
         ("/teams/green/.well-known/openid-configuration", "https://auth.example.com/teams/green/"),
     ],
 )
-def test_discovery_names_the_issuer_and_a_set_that_is_answered(tenants: World, path: str, issuer: str) -> None:
+def test_discovery_names_the_issuer_and_a_set_that_is_answered(
+    tenants: World, path: str, issuer: str
+) -> None:
     found = tenants.get(path)
     assert found.status == 200
     assert found.headers["content-type"] == "application/json"
@@ -246,7 +250,12 @@ def test_the_place_of_an_issuer(issuer: str, host: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "host"),
-    [("A.Example", "a.example"), ("a.example:443", "a.example"), ("a.example:8443", "a.example:8443"), (None, "")],
+    [
+        ("A.Example", "a.example"),
+        ("a.example:443", "a.example"),
+        ("a.example:8443", "a.example:8443"),
+        (None, ""),
+    ],
 )
 def test_hosts_are_compared_without_case_and_default_port(header: str | None, host: str) -> None:
     assert host_of(header) == host

@@ -1,4 +1,4 @@
-"""A node in memory behind its ASGI app, with a token for every role, and a way to call it that hides nothing."""
+"""A node in memory behind its ASGI app, with a token for every role, and a way to call it."""
 
 import asyncio
 import json
@@ -61,7 +61,9 @@ class World:
         self._scoped: dict[tuple[Role, str], str] = {}
         self._runner = asyncio.Runner()
 
-    def add_ring(self, name: str, *, issuer: str = ISSUER, policy: Mapping[str, object] | None = None) -> None:
+    def add_ring(
+        self, name: str, *, issuer: str = ISSUER, policy: Mapping[str, object] | None = None
+    ) -> None:
         ensure_ring(self.app, name, issuer=issuer, policy=policy or {}, actor=ANN)
 
     def scoped(self, role: Role, ring: str) -> str:
@@ -93,7 +95,9 @@ class World:
 
     def post(self, path: str, body: Any = None, *, role: Role | str | None = None, **headers: str) -> Reply:
         data = b"" if body is None else json.dumps(body).encode()
-        return self.call("POST", path, data=data, role=role, headers={"content_type": "application/json", **headers})
+        return self.call(
+            "POST", path, data=data, role=role, headers={"content_type": "application/json", **headers}
+        )
 
     def call(
         self,
@@ -127,7 +131,7 @@ class World:
         again: Mapping[str, str] | None = None,
         stalls: bool = False,
     ) -> Reply:
-        """One call. Bytes are declared with their length, parts are not; `stalls`: the last part never comes."""
+        """One call. Bytes are declared with their length, parts are not; `stalls`: no end comes."""
         sent = {"host": "auth.example.com", **(headers or {})}
         if role is not None:
             sent["authorization"] = f"Bearer {self.tokens[role] if isinstance(role, Role) else role}"
@@ -135,7 +139,10 @@ class World:
             sent.setdefault("content_length", str(len(data)))
         parts = [data] if isinstance(data, bytes) else list(data)
         coming = iter(
-            [{"type": "http.request", "body": part, "more_body": stalls or part is not parts[-1]} for part in parts]
+            [
+                {"type": "http.request", "body": part, "more_body": stalls or part is not parts[-1]}
+                for part in parts
+            ]
         )
         told: list[Any] = []
 

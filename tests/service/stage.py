@@ -1,4 +1,4 @@
-"""A store in memory, clocks that a test moves, and any number of nodes on them: the real services, no real time."""
+"""A store in memory, clocks that a test moves, any number of nodes: the real services, no real time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

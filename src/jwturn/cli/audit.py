@@ -89,8 +89,8 @@ def _kept(app: "App", file: str) -> "dict[str, Head]":
 def recover(inv: Invocation, *, reason: str | None) -> int:
     """Go on with a store that is older than its witness.
 
-    Every ring (or the one of --ring) begins a new era. Revoked keys are revoked again, forgotten public keys come back verify-only, and every key counts as used
-    elsewhere until its last possible token has expired.
+    Every ring (or the one of --ring) begins a new era. Revoked keys are revoked again, forgotten public keys
+    come back verify-only, and every key counts as used elsewhere until its last possible token has expired.
     """
     from jwturn import compose
     from jwturn.cli.rings import step_json

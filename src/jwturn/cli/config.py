@@ -1,5 +1,7 @@
 """config: the settings in force, and where each value is from."""
 
+from pathlib import Path
+
 import click
 
 from jwturn.cli.invocation import Invocation
@@ -21,11 +23,12 @@ def config() -> None:
 @click.pass_obj
 def show(inv: Invocation, *, origin: bool) -> int:
     """Show every setting; secrets are masked."""
+    from jwturn.cli.init import near
     from jwturn.cli.output import table
 
-    found = inv.settings().describe()
+    found, here = inv.settings().describe(), Path.cwd()
     head = ("KEY", "VALUE", "FROM") if origin else ("KEY", "VALUE")
-    rows = [(one.key, one.value, one.origin)[: len(head)] for one in found]
+    rows = [(one.key, near(one.value, here), near(one.origin, here))[: len(head)] for one in found]
     inv.show(table(head, rows, indent=""))
     inv.emit(settings=[{"key": one.key, "value": one.value, "origin": one.origin} for one in found])
     return 0

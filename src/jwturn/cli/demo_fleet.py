@@ -7,15 +7,17 @@ hide a lead that is broken, so the kinds are counted apart.
 
 import json
 import threading
-import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from jwturn.core.errors import ConfigError
+from jwturn.ports.clock import Clock, SystemClock
 
 PASS_SECONDS: Final = 0.25
 """How often a verifier goes through every live token."""
@@ -34,6 +36,7 @@ class Trust:
     alg: str
     lifetime: float
     fetch_time: float
+    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ def joserfc(trust: Trust) -> Check:
     """joserfc, which has no client of its own, with a set that is fetched when its lifetime is over."""
     from joserfc import errors, jwk, jwt
 
+    # joserfc warns of each token that RFC 9864 has a newer name than EdDSA, which most clients know.
+    warnings.simplefilter("ignore", errors.SecurityWarning)
     essential: Any = {"essential": True}
     claims = jwt.JWTClaimsRegistry(leeway=0, exp=essential, iss={"essential": True, "value": trust.issuer})
     held = FetchedSet(trust, lambda text: jwk.KeySet.import_key_set(json.loads(text)))
@@ -102,19 +107,19 @@ class FetchedSet:
         self._trust = trust
         self._read = read
         self._set: Any = None
-        self._ends = 0.0
+        self._ends = timedelta.min
         self._open = build_opener(ProxyHandler({})).open
 
     def get(self) -> Any:
         """The set in use. Raises NoSet where none can be fetched."""
-        if self._set is None or time.monotonic() >= self._ends:
+        if self._set is None or self._trust.clock.boottime() >= self._ends:
             try:
                 with self._open(self._trust.jwks_url, timeout=self._trust.fetch_time) as answer:
                     self._set = self._read(answer.read())
             except (URLError, OSError, ValueError) as error:
                 self._set = None
                 raise NoSet(str(error)) from error
-            self._ends = time.monotonic() + self._trust.lifetime
+            self._ends = self._trust.clock.boottime() + timedelta(seconds=self._trust.lifetime)
         return self._set
 
 
@@ -162,12 +167,13 @@ class Verifier:
     """One verifier in a thread of its own, which judges every live token again and again."""
 
     def __init__(
-        self, kind: str, check: Check, live: Callable[[], list[Token]], *, delay: float = 0.0
+        self, kind: str, check: Check, live: Callable[[], list[Token]], *, clock: Clock, delay: float = 0.0
     ) -> None:
         self.kind = kind
         self.tally = Tally()
         self._check = check
         self._live = live
+        self._clock = clock
         self._delay = delay
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"verifier-{kind}", daemon=True)
@@ -196,19 +202,22 @@ class Verifier:
 
     def judge(self, token: Token) -> None:
         """Presents a token if it is well inside its time window, and counts the answer."""
-        if time.time() >= token.exp - WINDOW_END:
+        if self._seconds() >= token.exp - WINDOW_END:
             return
         try:
             self._check(token.text)
         except NoSet:
             self.tally.unjudged += 1
         except Refusal as refusal:
-            if time.time() < token.exp:
+            if self._seconds() < token.exp:
                 self.tally.refused += 1
                 self.tally.verifications += 1
                 self.tally.why[str(refusal)[:120]] += 1
         else:
             self.tally.verifications += 1
+
+    def _seconds(self) -> float:
+        return self._clock.now().timestamp()
 
 
 def fleet(trust: Trust, live: Callable[[], list[Token]]) -> Iterator[Verifier]:
@@ -216,4 +225,5 @@ def fleet(trust: Trust, live: Callable[[], list[Token]]) -> Iterator[Verifier]:
     for kind, number in FLEET.items():
         make, _ = KINDS[kind]
         for index in range(number):
-            yield Verifier(kind, make(trust), live, delay=trust.lifetime * index / number)
+            delay = trust.lifetime * index / number
+            yield Verifier(kind, make(trust), live, clock=trust.clock, delay=delay)

@@ -5,13 +5,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from jwturn.cli.demo_fleet import FLEET, WINDOW_END, Token, Trust, Verifier, fleet
 from jwturn.cli.demo_service import RING, Caller, Site
+from jwturn.core.durations import format_duration
 from jwturn.core.errors import Unavailable
 from jwturn.core.reasons import Reason
+from jwturn.ports.clock import Clock, SystemClock
 
 SIGN_SECONDS: Final = 0.05
 """How often a token is signed."""
@@ -23,7 +25,7 @@ WORDS: Final = {
     "shred": "shredded: its private half is gone",
     "retire": "retired: its last token has expired, out of the set",
 }
-TURN_SECONDS_MAX: Final = 20.0
+TURN_MAX: Final = timedelta(seconds=20)
 """How long one turn may take before the run is given up."""
 
 
@@ -31,6 +33,7 @@ TURN_SECONDS_MAX: Final = 20.0
 class Issued:
     """What was signed. `retries` counts answers 429 and 503 and connections lost, each asked again."""
 
+    clock: Clock
     count: int = 0
     retries: int = 0
     failure: str = ""
@@ -43,7 +46,7 @@ class Issued:
 
     def live(self) -> list[Token]:
         """The tokens that are well inside their time window."""
-        now = time.time() + WINDOW_END
+        now = self.clock.now().timestamp() + WINDOW_END
         return [token for token in self._live if now < token.exp]
 
 
@@ -163,7 +166,8 @@ def run(site: Site, turns: int, tell: Callable[[str], None]) -> Result:
 
     Raises Unavailable where the service ends, refuses to sign or does not turn.
     """
-    began, issued = time.monotonic(), Issued()
+    clock = SystemClock()
+    began, issued = clock.boottime(), Issued(clock)
     signer, timeline = Signer(site, issued), Timeline(site, tell)
     policy = site.policy
     trust = Trust(
@@ -172,6 +176,7 @@ def run(site: Site, turns: int, tell: Callable[[str], None]) -> Result:
         alg=policy.alg,
         lifetime=policy.verifier_ttl_max.total_seconds(),
         fetch_time=policy.fetch_time_max.total_seconds(),
+        clock=clock,
     )
     verifiers = list(fleet(trust, issued.live))
     try:
@@ -187,24 +192,26 @@ def run(site: Site, turns: int, tell: Callable[[str], None]) -> Result:
             verifier.join(10)
         timeline.close()
     kinds = {kind: _counted([v for v in verifiers if v.kind == kind]) for kind in FLEET}
-    return Result(issued.count, issued.retries, timeline.turns, time.monotonic() - began, kinds)
+    seconds = (clock.boottime() - began).total_seconds()
+    return Result(issued.count, issued.retries, timeline.turns, seconds, kinds)
 
 
 def _watch(site: Site, timeline: Timeline, issued: Issued, turns: int) -> None:
     """Tells the timeline until the turns are done and the newest key has been met by every verifier."""
     after = site.policy.verifier_ttl_max + site.policy.token_ttl_max / 2
-    ends, give_up = None, time.monotonic() + TURN_SECONDS_MAX * (turns + 1)
-    while ends is None or time.monotonic() < ends:
+    boottime, ends = issued.clock.boottime, None
+    give_up = boottime() + TURN_MAX * (turns + 1)
+    while ends is None or boottime() < ends:
         time.sleep(WATCH_SECONDS)
         timeline.read()
         site.demand_running()
         if issued.failure:
             raise Unavailable(issued.failure, hint="jwturn demo --keep leaves its folder and log")
         if ends is None and timeline.turns >= turns:
-            ends = time.monotonic() + after.total_seconds()
-        if ends is None and time.monotonic() > give_up:
+            ends = boottime() + after
+        if ends is None and boottime() > give_up:
             raise Unavailable(
-                f"{timeline.turns} of {turns} turns came in {TURN_SECONDS_MAX * (turns + 1):.0f} s",
+                f"{timeline.turns} of {turns} turns came in {format_duration(TURN_MAX * (turns + 1))}",
                 hint="is this machine very busy? jwturn demo --keep leaves its folder and log",
             )
 

@@ -51,7 +51,9 @@ def doctor(inv: Invocation) -> int:
         with inv.open() as app:
             found.append(Result("kek", good=True, words="opens the store"))
             for check in CHECKS:
-                found += _guarded(check, app)
+                found += [
+                    one for one in _guarded(check, app) if one.words not in {known.words for known in found}
+                ]
     except JwturnError as error:
         found.append(Result("store", good=False, words=error.message, hint=error.hint))
     for one in found:

@@ -47,6 +47,7 @@ def export(inv: Invocation, /, *, private: bool, secret: bool, **given: Any) -> 
     """
     if private and secret:
         raise click.UsageError("a key pair has a --private half, a symmetric key is a --secret; say one")
+    _demand_new(given["out"])
     with inv.open() as app:
         view = app.store.load(inv.ring_name)
         if not (private or secret):
@@ -102,7 +103,8 @@ def _demanded(key: "Key", form: str, given: dict[str, Any], *, secret: bool) -> 
     from jwturn.core.errors import BadInput
 
     if secret is not key.symmetric:
-        raise BadInput(f"key {key.kid} is a {key.alg} key", hint="--secret" if key.symmetric else "--private")
+        wrong, right = ("--private", "--secret") if key.symmetric else ("--secret", "--private")
+        raise BadInput(f"{wrong} is not for key {key.kid} ({key.alg})", hint=right)
     if form not in (("raw", "jwk") if secret else ("pem", "jwk")):
         raise click.UsageError(f"--format {form} is not for {'secrets' if secret else 'private halves'}")
     if not given["loud"]:
@@ -131,6 +133,14 @@ def _written(key: "Key", half: "Secret", form: str, password: "Secret | None") -
     if form == "pem":
         return private_pem(key.alg, half, password=password)
     return canonical({**private_jwk(key.alg, half), "kid": key.kid}) + b"\n"
+
+
+def _demand_new(out: Path | None) -> None:
+    """Before the event is written: what cannot be put there does not leave the store. Raises StateForbids."""
+    from jwturn.core.errors import StateForbids
+
+    if out is not None and out.exists():
+        raise StateForbids(f"{out} is there already", hint="nothing was changed; choose another path")
 
 
 def _give(inv: Invocation, data: bytes, out: Path | None) -> None:

@@ -159,14 +159,17 @@ def ask_secret(what: str, *, new: bool) -> "Secret":
 
 def read_input(source: str, *, limit: int) -> bytes:
     """The bytes of a file, or of stdin for `-`. Raises NotFound, TooLarge, NotPermitted."""
-    from jwturn.core.errors import TooLarge
+    from jwturn.core.errors import NotFound, TooLarge
     from jwturn.ports.files import naming
 
     if source == "-":
         data = sys.stdin.buffer.read(limit + 1)
     else:
-        with naming(Path(source)), Path(source).open("rb") as file:
-            data = file.read(limit + 1)
+        try:
+            with naming(Path(source)), Path(source).open("rb") as file:
+                data = file.read(limit + 1)
+        except NotFound as error:
+            raise NotFound(error.message, hint="name a file that is there, or `-` for stdin") from error
     if len(data) > limit:
         raise TooLarge(f"the input is larger than {limit} bytes", hint="is it the right one?")
     return data

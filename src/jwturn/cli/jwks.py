@@ -27,8 +27,13 @@ def jwks(inv: Invocation, *, issuer: str | None, headers: bool) -> int:
     """
     import msgspec
 
+    from jwturn.core.errors import Unavailable
+
     with inv.open() as app:
-        found = _set(inv, app, issuer)
+        try:
+            found = _set(inv, app, issuer)
+        except Unavailable as error:
+            raise _only_secrets(inv, app, issuer) or error from error
     if headers:
         for name, value in found.headers.items():
             inv.show(f"{name}: {value}")
@@ -44,3 +49,13 @@ def _set(inv: Invocation, app: "App", issuer: str | None) -> "Published":
     if inv.ring is not None:
         return app.publisher.ring_set(inv.ring)
     return app.publisher.issuer_set(app.store.load(inv.ring_name).ring.issuer)
+
+
+def _only_secrets(inv: Invocation, app: "App", issuer: str | None) -> Exception | None:
+    from jwturn.core.errors import BadInput
+
+    views = app.store.published(issuer) if issuer else [app.store.load(inv.ring_name)]
+    if not all(view.ring.policy.symmetric for view in views):
+        return None
+    hint = "jwturn export --secret, or GET /v1/rings/RING/secrets with role verifier"
+    return BadInput("these are secrets, and a secret is never in a JWKS", hint=hint, code="no_jwks")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EX_USAGE: Final = 64
 INTERRUPTED: Final = 130
-PIPE_CLOSED: Final = 141
+PIPE_CLOSED: Final = 1
 
 SECTIONS: Final[dict[str, dict[str, str]]] = {
     "Begin": {"init": "init:init", "serve": "serve:serve", "demo": "demo:demo"},
@@ -117,6 +117,8 @@ def run(arguments: Sequence[str], *, clock: "Clock | None" = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return _pipe_closed()
+    except SystemExit as ended:  # click ends completion so, and a call whose reader went away
+        return int(ended.code or 0)
     except (KeyboardInterrupt, click.Abort):
         click.echo(err=True)
         return INTERRUPTED

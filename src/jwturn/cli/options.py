@@ -1,15 +1,18 @@
 """The classes of verbs, and the options they share; what every verb takes may stand before or after it."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from jwturn.cli.invocation import Invocation
 
 F = TypeVar("F", bound=Callable[..., Any])
+_DASHED_KID: Final = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{6,}|--[A-Za-z0-9_-]{20,}")
+"""A kid of ours (RFC 7638, base64url) that begins with a dash."""
 
 
 def common() -> list[click.Parameter]:
@@ -42,6 +45,15 @@ class Verb(click.Command):
         super().__init__(*args, **kwargs)
         self.example = example
         self.params = [*self.params, *common()]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """A kid may begin with a dash: such an argument is moved behind `--`."""
+        if any(param.name == "kid" for param in self.params if isinstance(param, click.Argument)):
+            options = {name for param in self.params for name in param.opts}
+            kids = [arg for arg in args if _DASHED_KID.fullmatch(arg) and arg not in options]
+            if kids and "--" not in args:
+                args = [arg for arg in args if arg not in kids] + ["--", *kids]
+        return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example."""

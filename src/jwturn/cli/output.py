@@ -75,12 +75,12 @@ def table(
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], *, indent: str, color: bool) -> str:
-    padded = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-    if color:
-        for cell in cells:
-            if cell in COLORS:
-                padded = padded.replace(f" {cell} ", f" {click.style(cell, fg=COLORS[cell])} ", 1)
-    return indent + padded
+    padded = zip((_cell(cell, color=color) for cell in cells), cells, widths, strict=True)
+    return indent + "  ".join(shown + " " * (width - len(cell)) for shown, cell, width in padded).rstrip()
+
+
+def _cell(cell: str, *, color: bool) -> str:
+    return click.style(cell, fg=COLORS[cell]) if color and cell in COLORS else cell
 
 
 def count(number: int, noun: str) -> str:

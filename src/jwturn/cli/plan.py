@@ -26,7 +26,8 @@ $ jwturn plan --set verifiers=jose,pyjwt
 def plan(inv: Invocation, *, changes: tuple[str, ...]) -> int:
     """Show what will happen to a ring, when and why.
 
-    Changes nothing.     Exit code 0 when nothing is due, 2 when steps are due and not done, or when --set would change the policy.
+    Changes nothing. Exit code 0 when nothing is due, 2 when steps are due and not done, or when --set would
+    change the policy.
     """
     with inv.open() as app:
         return _tried(inv, app, changes) if changes else _agenda(inv, app)

@@ -127,7 +127,7 @@ def show_diff(inv: Invocation, view: "View", policy: "RotationPolicy", *, dry_ru
         inv.show(table(("FIELD", "NOW", "THEN"), [(name, *pair) for name, pair in changed.items()]))
     else:
         inv.show("  the policy is that already")
-    inv.show(f"  a revoked key is trusted until: {ends_words(after)}")
+    inv.show(f"  after a revocation trust ends: {ends_words(after)}")
     pairs = {name: {"now": old, "then": new} for name, (old, new) in changed.items()}
     inv.emit(ring=view.ring.name, dry_run=dry_run, changes=pairs, trust_ends=ends_json(after))
     return bool(changed)

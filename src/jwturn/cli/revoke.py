@@ -82,17 +82,34 @@ def _last(exp: "datetime | None", now: "datetime") -> str:
 
 
 def _replacement(view: "View", effect: "RevokeEffect") -> str:
-    from jwturn.cli.rings import kids_of, next_line
+    from jwturn.cli.rings import kids_of
     from jwturn.core.durations import format_duration
 
     key = effect.replacement
     if key is None:
-        return f"NO replacement is mature: nobody signs until one is (next: {next_line(view)})"
+        return f"NO replacement is mature: nobody signs {_until_one_may_sign(view)}"
     shown = kids_of(view.ring)[key.kid]
     if key.published is None:
         return f"replacement {shown} takes over at once"
     held = format_duration(view.now.at - key.published.at, parts=1)
     return f"replacement {shown} has been published for {held}: every declared verifier holds it"
+
+
+def _until_one_may_sign(view: "View") -> str:
+    from jwturn.cli.output import about
+    from jwturn.cli.rings import kids_of
+    from jwturn.core.guards import may_sign
+
+    shown, now = kids_of(view.ring), view.now
+    waits = [
+        (due.eta(now) - now.at, shown[key.kid])
+        for key in view.ring.keys
+        if key.state == "standby" and key.private is not None and (due := may_sign(key, now)) is not None
+    ]
+    if not waits:
+        return "until a new key has been published for a whole lead"
+    left, kid = min(waits)
+    return f"for {about(left)}, until {kid} may (promote --before-lead costs refusals, and ends it at once)"
 
 
 def _successor(ring: "KeyRing") -> str:

@@ -25,11 +25,9 @@ def sign(inv: Invocation, *, claims: tuple[str, ...], ttl: timedelta | None, aud
 
     iss, iat, exp and jti are added and may not be given.
     """
-    settings = inv.settings()
-    wanted = _named(claims) if claims else _read(settings.service.body_max)
+    wanted = _named(claims) if claims else _read(inv.settings().service.body_max)
     with inv.open() as app:
-        span = ttl or settings.service.default_token_ttl
-        signed = app.signing.sign(inv.ring_name, wanted, ttl=span, audience=aud)
+        signed = app.signing.sign(inv.ring_name, wanted, ttl=ttl, audience=aud)
     inv.show(signed.token)
     inv.emit(token=signed.token, kid=signed.kid, expires=signed.expires)
     return 0

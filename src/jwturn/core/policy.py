@@ -29,7 +29,7 @@ TICKS_IN_LEAD: Final = 10
 class RotationPolicy:
     """How a ring turns.
 
-    Durations are timedelta; the symbols are those of `timing.Bounds` and DESIGN section 3.
+    Durations are timedelta; the symbols are those of `timing.Bounds`.
     """
 
     alg: str = "ES256"
@@ -270,7 +270,7 @@ def _shorter_lead(policy: RotationPolicy) -> str:
 
 
 PRESETS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "standard": ("the defaults: a turn every 90 days, lead for an unknown fleet (DESIGN section 3)", {}),
+    "standard": ("the defaults: a turn every 90 days, lead for an unknown fleet", {}),
     "monthly": ("30 days, as some payment and health rules ask", {"rotate_every": 30 * DAY}),
     "weekly": ("7 days, for rings whose verifiers all read the JWKS", {"rotate_every": 7 * DAY}),
     "yearly": (

@@ -89,7 +89,8 @@ def _refuse_other_forms(text: bytes) -> None:
         raise BadInput("this is a token or an encrypted JWE, not a key", hint="see: jwturn inspect")
     if not text.startswith((b"-----BEGIN ", b"0")):
         raise BadInput(
-            "this is not a key file: neither PEM, DER nor a JWK", hint="for an HMAC secret say --alg HS256"
+            "this is not a key file: neither PEM, DER nor a JWK",
+            hint="for an HMAC secret: --secret --alg HS256",
         )
 
 

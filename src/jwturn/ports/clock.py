@@ -3,9 +3,11 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from jwturn.core.clocks import Reading
+
+_BOOTTIME: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -33,8 +35,7 @@ class SystemClock:
 
     def boottime(self) -> timedelta:
         """CLOCK_BOOTTIME; where the platform has none, the monotonic clock."""
-        clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-        return timedelta(seconds=time.clock_gettime(clock))
+        return timedelta(0, time.clock_gettime(_BOOTTIME))
 
     def wait(self, wake: threading.Event, until: datetime) -> bool:
         """Sleeps on the event, at least not at all and at most a day at a time."""

@@ -10,8 +10,10 @@ from jwturn.core.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A key just made or taken in: its kid, its public JWK (None for oct) and its private half, sealed (None where only
-    the public half came)."""
+    """A key just made or taken in: its kid, its public JWK (None for oct) and its private half, sealed.
+
+    `private` is None where only the public half came.
+    """
 
     kid: str
     alg: str

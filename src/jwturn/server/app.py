@@ -26,6 +26,7 @@ from jwturn.server.answers import internal, problem, start_of
 from jwturn.server.bodies import parsed
 from jwturn.server.call import Call
 from jwturn.server.limits import BODY_DEADLINE, read_body
+from jwturn.server.logs import traceback_of
 from jwturn.server.openapi import document
 from jwturn.server.routes import BARE_JWKS, ISSUER_JWKS, RING_JWKS, ROUTES, SIGN, Route
 from jwturn.server.service import Service
@@ -94,8 +95,8 @@ class Asgi:
             if self._on_fatal is not None:
                 self._on_fatal(error)
             raise
-        except Exception:  # noqa: BLE001  # whatever it was, the caller gets an answer
-            _log.exception("defect", route=route.path)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the caller gets an answer
+            _log.error("defect", route=route.path, exception=traceback_of(error))  # no locals
             answer = internal()
         method = call.scope["method"]
         self.service.metrics.count(route.path, method, code=answer.status, seconds=perf_counter() - began)

@@ -13,19 +13,14 @@ from jwturn.server.answers import JSON
 
 Kid = Annotated[str, msgspec.Meta(min_length=1, max_length=256, description="a kid, or how it begins")]
 Why = Annotated[str, msgspec.Meta(max_length=500, description="why; kept in the audit events")]
+Audience = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 TTL_MAX: Final = 10**9
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a body may hold; `stray` is the hint where it holds none of it."""
+class Sign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Claims to sign: one set, or a batch.
 
-    stray: ClassVar[str] = ""
-
-
-class Sign(Body, frozen=True, kw_only=True):
-    """Claims to sign: one set, or a batch. `ttl` in seconds or as `10m`.
-
-    The policy's longest where it is absent.
+    `ttl` in seconds or as `10m`; the policy's longest where it is absent.
     """
 
     stray: ClassVar[str] = 'put the claims inside: {"claims": {"sub": "alice"}, "ttl": "10m"}'
@@ -33,10 +28,10 @@ class Sign(Body, frozen=True, kw_only=True):
     claims: dict[str, Any] | None = None
     batch: list[dict[str, Any]] | None = None
     ttl: int | str | None = None
-    audience: str | None = None
+    audience: Audience | None = None
 
 
-class Command(Body, frozen=True, kw_only=True):
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every command takes. With `dry_run` nothing changes and the answer says what would."""
 
     dry_run: bool = False
@@ -68,7 +63,7 @@ class Policy(Command, frozen=True, kw_only=True):
     changes: dict[str, Any]
 
 
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=msgspec.Struct)
 
 
 def parsed(data: bytes, content_type: str | None, kind: type[B]) -> B:
@@ -82,9 +77,7 @@ def parsed(data: bytes, content_type: str | None, kind: type[B]) -> B:
         )
     members = strict_json.loads(data) if data else {}
     if not isinstance(members, dict):
-        raise BadInput(
-            "the body is not a JSON object", hint=kind.stray or _example(kind), code="body_malformed"
-        )
+        raise BadInput("the body is not a JSON object", hint=_example(kind), code="body_malformed")
     _demand_known(members, kind)
     try:
         return msgspec.convert(members, kind)
@@ -110,8 +103,8 @@ def _demand_known(members: dict[str, Any], kind: type[B]) -> None:
     strange = [name for name in members if name not in known]
     if not strange:
         return
-    if kind.stray and not any(name in members for name in known):
-        raise BadInput("the body has no member `claims`", hint=kind.stray, code="claims_missing")
+    if kind is Sign and not any(name in members for name in known):
+        raise BadInput("the body has no member `claims`", hint=Sign.stray, code="claims_missing")
     raise BadInput(
         f"the body has an unknown member {strange[0][:60]!a}",
         hint=meant(strange[0], known),

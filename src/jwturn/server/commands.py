@@ -13,7 +13,7 @@ from jwturn.core.policy import warnings
 from jwturn.core.policy_text import diff, parse_changes
 from jwturn.core.states import RETIRED
 from jwturn.core.tokens import Permission
-from jwturn.server import shown
+from jwturn.server import shown, tell
 from jwturn.server.answers import json_answer
 from jwturn.server.auth import demand_permission
 from jwturn.server.call import Call
@@ -69,7 +69,7 @@ def command(verb: str) -> Callable[[Service, Call], Awaitable[Answer]]:
 def _done(app: App, verb: str, ring: str, body: Any, actor: Actor) -> shown.Done:
     """Does it, and lets this node's sets show it before the answer leaves; its signer follows at once."""
     before = app.store.load(ring).ring.policy
-    effect = shown.effect(app.revoke_effect(ring, body.kid)) if verb == "revoke" else None
+    effect = tell.effect(app.revoke_effect(ring, body.kid)) if verb == "revoke" else None
     outcome = ACTS[verb](app.commands, ring, body, actor)
     if not body.dry_run:
         app.publisher.refresh()
@@ -80,7 +80,7 @@ def _done(app: App, verb: str, ring: str, body: Any, actor: Actor) -> shown.Done
         dry_run=body.dry_run,
         epoch=after.epoch,
         turn_at=after.turn_at,
-        steps=[shown.step(step) for step in outcome.steps],
+        steps=[tell.step(step) for step in outcome.steps],
         keys={key.kid: key.state for key in after.keys if key.state is not RETIRED},
         effect=effect,
         changes=diff(before, after.policy) if verb == "policy" else None,

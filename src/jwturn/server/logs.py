@@ -6,6 +6,7 @@ Everything passes the redaction last, the text of exceptions and other libraries
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -44,6 +45,12 @@ def clean(value: Any, name: str = "") -> Any:
     return _MEMBERS.sub(rf"\1\2{MASK}\2", _TEXTS.sub(MASK, text))
 
 
+def traceback_of(error: BaseException) -> str:
+    """An exception as Python tells it, without the values of variables, and without secrets in its text."""
+    text: str = clean("".join(traceback.format_exception(error)))
+    return text
+
+
 def configure(*, terminal: bool | None = None, level: int = logging.INFO) -> None:
     """Sends our events and those of every library to standard error; in words where it is a terminal."""
     words = sys.stderr.isatty() if terminal is None else terminal
@@ -69,6 +76,8 @@ def configure(*, terminal: bool | None = None, level: int = logging.INFO) -> Non
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redacted, last],
         )
     )
+    # What cannot be formatted would be told raw, arguments and all.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)

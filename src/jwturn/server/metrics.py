@@ -18,7 +18,7 @@ from jwturn.core.errors import JwturnError
 from jwturn.core.leases import last_exp
 from jwturn.core.states import RETIRED
 from jwturn.ports.store import View
-from jwturn.server.shown import steps_booked
+from jwturn.server.tell import steps_booked
 from jwturn.service.health import findings
 from jwturn.service.publish import JWKS_PATH
 

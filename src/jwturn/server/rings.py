@@ -10,7 +10,7 @@ from jwturn.core.errors import NotFound
 from jwturn.core.jwk import b64url
 from jwturn.core.tokens import ApiToken
 from jwturn.ports.store import View
-from jwturn.server import shown
+from jwturn.server import shown, tell
 from jwturn.server.answers import json_answer
 from jwturn.server.call import Call
 from jwturn.server.service import Service
@@ -24,26 +24,24 @@ SEQ_MAX: Final = 10**15
 async def rings(service: Service, call: Call) -> Answer:
     """The rings that the token is for."""
     rows = await service.reading_lane.run(service.app.store.rings)
-    lines = [shown.ring_line(row) for row in rows if call.caller is None or _in_scope(call.caller, row.name)]
+    lines = [tell.ring_line(row) for row in rows if call.caller is None or _in_scope(call.caller, row.name)]
     return json_answer(shown.Rings(rings=lines))
 
 
 async def ring(service: Service, call: Call) -> Answer:
     """A ring: policy, keys, agenda, findings."""
     store = service.app.store
-    return json_answer(
-        await service.reading_lane.run(lambda: shown.ring(store.load(call.ring), store.seen()))
-    )
+    return json_answer(await service.reading_lane.run(lambda: tell.ring(store.load(call.ring), store.seen())))
 
 
 async def plan(service: Service, call: Call) -> Answer:
     """What will happen to a ring, when and why."""
-    return json_answer(shown.plan(await _view(service, call)))
+    return json_answer(tell.plan(await _view(service, call)))
 
 
 async def keys(service: Service, call: Call) -> Answer:
     """The keys of a ring."""
-    return json_answer(shown.keys(await _view(service, call)))
+    return json_answer(tell.keys(await _view(service, call)))
 
 
 async def events(service: Service, call: Call) -> Answer:
@@ -53,7 +51,7 @@ async def events(service: Service, call: Call) -> Answer:
     view = await _view(service, call)
     found = await service.reading_lane.run(partial(service.app.store.events, view.ring.id, after, limit))
     last = found[-1].seq if found else after
-    return json_answer(shown.Events(ring=call.ring, events=[shown.event(one) for one in found], last=last))
+    return json_answer(shown.EventList(ring=call.ring, events=[tell.event(one) for one in found], last=last))
 
 
 async def secrets(service: Service, call: Call) -> Answer:

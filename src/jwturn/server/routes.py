@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import msgspec
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from jwturn.core.tokens import Permission
@@ -31,7 +32,7 @@ class Route:
     summary: str
     method: str = "GET"
     needs: Permission | None = None
-    body: type[bodies.Body] | None = None
+    body: type[msgspec.Struct] | None = None
     answers: type[shown.Shown] | None = None
     media: str = JSON
     also: type[shown.Shown] | None = None
@@ -108,7 +109,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         path=f"{_RING}/events",
         endpoint=rings.events,
         summary="Lines of the ring's audit chain",
-        answers=shown.Events,
+        answers=shown.EventList,
         query=("after", "limit"),
     ),
     Route(

@@ -26,6 +26,7 @@ from jwturn.core.errors import ConfigError, FatalStorage, Unavailable
 from jwturn.core.steps import kid_of, name_of
 from jwturn.server import logs
 from jwturn.server.app import build
+from jwturn.server.protocol import BoundedHead
 from jwturn.service.rotate import Turned
 
 GRACE_SECONDS: Final = 10
@@ -68,6 +69,7 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=BoundedHead,
         ws="none",
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -76,9 +78,8 @@ def serve(
     )
     address = f"[{host}]" if ":" in host else host
     with bound:
-        _Server(config, lambda: on_ready and on_ready(f"http://{address}:{bound.getsockname()[1]}")).run(
-            [bound]
-        )
+        url = f"http://{address}:{bound.getsockname()[1]}"
+        _Server(config, lambda: on_ready and on_ready(url)).run([bound])
     app.close()
 
 
@@ -172,4 +173,6 @@ def _failed(words: str) -> None:
 def _thread_ended(args: threading.ExceptHookArgs) -> None:
     if isinstance(args.exc_value, FatalStorage):
         end_process(args.exc_value)
-    _log.error("thread_ended", thread=args.thread.name if args.thread else "", exc_info=args.exc_value)
+    if args.exc_value is not None:
+        name = args.thread.name if args.thread else ""
+        _log.error("thread_ended", thread=name, exception=logs.traceback_of(args.exc_value))

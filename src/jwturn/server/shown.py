@@ -1,6 +1,7 @@
 """What the service tells: a struct for each thing, so that /openapi.json says exactly what is sent.
 
-Names and shapes are those of the command line's `--json`. Nothing here can hold a private half.
+Names and shapes are those of the command line's `--json`. Nothing here can hold a private half but `Secret`,
+which is for verifiers of a symmetric ring.
 """
 
 from datetime import datetime
@@ -8,22 +9,7 @@ from typing import Any
 
 import msgspec
 
-from jwturn.core import guards
-from jwturn.core.keys import Hold as KeyHold
-from jwturn.core.keys import Key as RingKey
-from jwturn.core.leases import last_exp
-from jwturn.core.ledger import Event as ChainEvent
-from jwturn.core.plan import Booked, agenda
-from jwturn.core.policy_text import show
-from jwturn.core.reasons import TEXTS
-from jwturn.core.seen import Seen
 from jwturn.core.states import KeyState
-from jwturn.core.steps import Step as RingStep
-from jwturn.core.steps import kid_of, name_of
-from jwturn.core.timing import lead
-from jwturn.ports.store import RingRow, View
-from jwturn.service.effect import RevokeEffect
-from jwturn.service.health import findings
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +136,7 @@ class Event(Shown, frozen=True, kw_only=True):
     hash: str
 
 
-class Events(Shown, frozen=True, kw_only=True):
+class EventList(Shown, frozen=True, kw_only=True):
     """Lines with seq > `after`; ask again with `after` = `last` while there are any."""
 
     ring: str
@@ -227,123 +213,3 @@ class Secrets(Shown, frozen=True, kw_only=True):
     ring: str
     issuer: str
     secrets: list[Secret]
-
-
-def ring_line(row: RingRow) -> RingLine:
-    """A ring of the list."""
-    return RingLine(name=row.name, issuer=row.issuer, epoch=row.epoch, due_at=row.due_at)
-
-
-def ring(view: View, seen: Seen) -> Ring:
-    """A ring as committed."""
-    held = view.ring
-    return Ring(
-        name=held.name,
-        issuer=held.issuer,
-        alg=held.policy.alg,
-        epoch=held.epoch,
-        era=held.era,
-        turn_at=held.turn_at,
-        hold=None if held.hold is None else _hold(held.hold),
-        policy=show(held.policy),
-        policy_version=held.policy_version,
-        keys=[key(view, one) for one in held.keys],
-        agenda=steps_booked(view),
-        findings=[
-            Finding(code=f.code, words=f.words, hint=f.hint, serious=f.serious) for f in findings(view, seen)
-        ],
-    )
-
-
-def plan(view: View) -> Plan:
-    """What will happen to a ring."""
-    policy = view.ring.policy
-    return Plan(
-        ring=view.ring.name,
-        now=view.now.at,
-        lead_seconds=lead(policy.bounds).total_seconds(),
-        decided_by=policy.decided_by,
-        agenda=steps_booked(view),
-    )
-
-
-def keys(view: View) -> Keys:
-    """The keys of a ring."""
-    return Keys(ring=view.ring.name, keys=[key(view, one) for one in view.ring.keys])
-
-
-def key(view: View, of: RingKey) -> Key:
-    """A key of a ring."""
-    times = ("published", "promoted", "superseded", "shredded", "revoked", "retired")
-    taken = {name: moment.at if (moment := getattr(of, name)) else None for name in times}
-    entered = {"standby": "published", "active": "promoted", "verify-only": "superseded"}
-    return Key(
-        kid=of.kid,
-        alg=of.alg,
-        state=of.state,
-        since=taken[entered.get(of.state, of.state)] or of.created.at,
-        created=of.created.at,
-        **taken,
-        sign_from=of.sign_from,
-        sign_until=of.sign_until,
-        last_exp=last_exp(view.leases, of),
-        mature=guards.is_mature(of, view.now),
-        private_half=of.private is not None,
-        in_issuer_set=of.in_issuer_set,
-        origin=of.origin,
-        waiver=of.waiver,
-        holds=[_hold(one) for one in of.holds],
-        reason=of.reason,
-        public=of.public,
-    )
-
-
-def steps_booked(view: View) -> list[Step]:
-    """The agenda, the soonest first."""
-    booked = [_booked(view, one) for one in agenda(view.ring, view.leases, view.now)]
-    return sorted(booked, key=lambda one: one.at or view.now.at)
-
-
-def step(of: RingStep) -> Step:
-    """A step that was taken, or would be."""
-    return Step(
-        step=name_of(of), kid=kid_of(of), alg=getattr(of, "alg", None), reason=of.reason, why=TEXTS[of.reason]
-    )
-
-
-def event(of: ChainEvent) -> Event:
-    """A line of a chain."""
-    names = Event.__struct_fields__
-    return Event(**{name: getattr(of, name) for name in names if name != "detail"}, detail=dict(of.detail))
-
-
-def effect(of: RevokeEffect) -> Effect:
-    """What a revocation does."""
-    ends = [
-        VerifierEnd(
-            verifier=end.name,
-            healthy_seconds=end.healthy.total_seconds(),
-            usual_seconds=None if end.usual is None else end.usual.total_seconds(),
-            bound_seconds=None if end.bound is None else end.bound.total_seconds(),
-        )
-        for end in of.verifiers
-    ]
-    return Effect(
-        kid=of.kid,
-        state=of.state,
-        live_tokens=of.live_tokens,
-        last_exp=of.last_exp,
-        replacement=None if of.replacement is None else of.replacement.kid,
-        signers_refresh_seconds=of.signers_refresh.total_seconds(),
-        signers_lease_seconds=of.signers_lease.total_seconds(),
-        verifiers=ends,
-    )
-
-
-def _hold(of: KeyHold) -> Hold:
-    return Hold(who=of.who, why=of.why, at=of.at)
-
-
-def _booked(view: View, one: Booked) -> Step:
-    at = max(one.due.eta(view.now), view.now.at)
-    return msgspec.structs.replace(step(one.step), at=at, due=one.due.reached(view.now))

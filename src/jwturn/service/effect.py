@@ -74,9 +74,7 @@ def verifier_ends(view: View) -> tuple[VerifierEnd, ...]:
         bound = exposure(bounds, ttl, policy.stale_max)
         return (VerifierEnd("any verifier", horizon(bounds, ttl), None, bound),)
     ends = [
-        VerifierEnd(
-            v.name, horizon(bounds, v.lifetime), v.usual, exposure(bounds, v.lifetime, v.stale_max)
-        )
+        VerifierEnd(v.name, horizon(bounds, v.lifetime), v.usual, exposure(bounds, v.lifetime, v.stale_max))
         for v in policy.declared
     ]
     return tuple(sorted(ends, key=lambda end: end.healthy))

@@ -75,7 +75,7 @@ def _overdue(view: View) -> Iterator[Finding]:
         if ring.turn_at is None
         else "jwturn serve"
     )
-    yield Finding("overdue", f"the active key is overdue by {late}; {what}", f"{hint} (jwturn plan says why)")
+    yield Finding("overdue", f"the active key is overdue by {late}; {what}", hint)
 
 
 def _pending(view: View) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ from jwturn.service.sign import SigningService
 
 BACKOFF_MAX: Final = timedelta(seconds=30)
 BATCH: Final = 100
+WATCH: Final = timedelta(milliseconds=200)
+"""How long one look for changes takes at most, and so how long `stop` waits for it."""
 SHARE: Final = 50
 """The shortest wait between passes is this part of the longest."""
 
@@ -110,7 +112,7 @@ class Loop:
         version = 0
         while not self._stopping.is_set():
             try:
-                heard = self._store.wait(version, timedelta(seconds=1))
+                heard = self._store.wait(version, WATCH)
             except Exception:  # noqa: BLE001  # the passes meet the same error, and say it
                 self._stopping.wait(1.0)
                 continue

@@ -16,15 +16,15 @@ from typing import Final
 
 from jwturn.core.claims import prepare
 from jwturn.core.clocks import Reading, Watch
-from jwturn.core.errors import BadInput, ClocksDisagree, JwturnError, Unavailable
+from jwturn.core.errors import ClocksDisagree, JwturnError, Unavailable
 from jwturn.core.jws import header_segment, signing_input, token_of
 from jwturn.core.keys import Key, KeyRing
 from jwturn.core.leases import Grant, Usage
-from jwturn.core.policy import RotationPolicy
 from jwturn.ports.clock import Clock, read
 from jwturn.ports.custody import Custody, Signer
 from jwturn.ports.leases import Leases
 from jwturn.ports.store import RingStore
+from jwturn.service import asked
 from jwturn.service.tally import Tally, restore
 
 IDLE_MAX: Final = timedelta(minutes=10)
@@ -65,13 +65,21 @@ class SigningService:
     """Signs for the rings of one store, as one node. Thread-safe."""
 
     def __init__(
-        self, store: RingStore, leases: Leases, custody: Custody, clock: Clock, *, node: str
+        self,
+        store: RingStore,
+        leases: Leases,
+        custody: Custody,
+        clock: Clock,
+        *,
+        node: str,
+        default_ttl: timedelta | None = None,
     ) -> None:
         self._store = store
         self._leases = leases
         self._custody = custody
         self._clock = clock
         self._node = node
+        self._default_ttl = default_ttl
         self._held: dict[str, _Held] = {}
         self._leaving: list[_Held] = []
         self._largest: dict[tuple[str, str], int] = {}
@@ -130,10 +138,10 @@ class SigningService:
             claims,
             issuer=held.ring.issuer,
             now=held.watch.time(self._clock.boottime()),
-            ttl=policy.token_ttl_max if ttl is None else ttl,
+            ttl=asked.lifetime(policy, ttl, self._default_ttl),
             ttl_max=policy.token_ttl_max,
             jti=token_urlsafe(16),
-            audience=_audience(policy, audience),
+            audience=asked.audience(policy, audience),
             nbf=policy.not_before,
             exp_max=held.mark,
         )
@@ -322,19 +330,6 @@ class SigningService:
         return any(
             held is not left and held.place == left.place for held in [*self._held.values(), *self._leaving]
         )
-
-
-def _audience(policy: RotationPolicy, wanted: str | None) -> str | tuple[str, ...] | None:
-    """The audience wanted, where the policy names none or names it; else the policy's."""
-    if wanted is None:
-        return policy.audience or None
-    if policy.audience and wanted not in policy.audience:
-        raise BadInput(
-            f"the audience {wanted[:60]!r} is not one of the ring's: {', '.join(policy.audience)}",
-            hint="leave it out, or add it to the policy's audience",
-            code="claims_reserved",
-        )
-    return wanted
 
 
 def _distrusted() -> Unavailable:

@@ -1,0 +1,98 @@
+"""The benchmark measures what it says; how long anything takes is never asserted."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+
+from bench import imports, service, tokens
+from jwturn.compose import create_app
+from jwturn.core.errors import TokenRefused
+from jwturn.crypto.generate import generate
+from jwturn.settings import load
+
+
+def test_each_algorithm_has_its_three_rows(tmp_path):
+    rows = tokens.measure(tmp_path, rounds=1, algs=("HS256", "ES256"))
+    assert [(row.alg, row.what) for row in rows] == [
+        (alg, what) for alg in ("HS256", "ES256") for what in ("sign", "verify", "sign, granted")
+    ]
+    assert all(row.raw > 0 and row.ours > 0 for row in rows)
+    assert {row.what: row.budget for row in rows} == {"sign": 4.0, "verify": 5.0, "sign, granted": None}
+
+
+@pytest.mark.parametrize("alg", tokens.ALGS)
+def test_the_raw_primitive_signs_and_verifies(alg):
+    sign, verify = tokens.raw(generate(alg, rsa_bits=2048))
+    signature = sign(b"data")
+    assert verify(b"data", signature) is not False
+    if alg == "HS256":
+        assert verify(b"other", signature) is False
+    else:
+        with pytest.raises(InvalidSignature):
+            verify(b"other", signature)
+
+
+def test_what_is_measured_makes_every_check(tmp_path):
+    located = {"JWTURN_STORE__URI": "memory:", "JWTURN_STORE__KEK": f"file:{tmp_path / 'kek'}"}
+    app = create_app(load(located, cwd=tmp_path))
+    try:
+        paths = tokens.paths("ES256", app)
+        token = paths.sign({"sub": "a"})
+        assert paths.verify(token)["sub"] == "a"
+        with pytest.raises(TokenRefused):
+            paths.verify(paths.granted({"sub": "a"}))
+        with pytest.raises(TokenRefused):
+            paths.verify(token[:-4] + "AAAA")
+    finally:
+        app.close()
+
+
+def test_the_service_answers_each_kind_of_request(tmp_path):
+    rates = service.measure(tmp_path, seconds=0.05)
+    assert [(rate.what, rate.items) for rate in rates] == [
+        ("sign", 1),
+        ("sign, batch of 100", 100),
+        ("JWKS 200", 1),
+        ("JWKS 304", 1),
+    ]
+    assert all(rate.per_second > 0 and rate.cpu_micros >= 0 for rate in rates)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", True),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-le", False),
+    ],
+)
+def test_an_answer_is_counted_once_it_is_whole(text, whole):
+    assert service._whole(bytearray(text), 200) is whole
+
+
+def test_an_answer_of_another_status_ends_the_measurement():
+    with pytest.raises(AssertionError, match="503"):
+        service._whole(bytearray(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"), 200)
+
+
+def test_a_start_is_measured_beyond_the_interpreter(tmp_path):
+    starts = imports.measure(tmp_path, rounds=1)
+    assert [one.what for one in starts] == ["import jwturn", "jwturn --version", "jwturn status"]
+    assert len({one.interpreter for one in starts}) == 1
+    assert (tmp_path / "jwturn.toml").exists()
+
+
+def test_a_start_that_fails_is_no_measurement(tmp_path):
+    with pytest.raises(AssertionError, match="no_such"):
+        imports._run(["-c", "import no_such"], tmp_path, dict(os.environ))
+
+
+def test_the_command_line_names_its_options():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--json" in done.stdout
+    assert "--quick" in done.stdout
