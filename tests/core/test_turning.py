@@ -236,7 +236,7 @@ def test_the_last_published_key_cannot_be_discarded(world: World) -> None:
 def test_revoked_keys_leave_when_their_tail_is_over_and_never_come_back(world: World) -> None:
     world.sign()
     world.do(steps.Revoke("k1", why="x"))
-    with pytest.raises(StateForbids, match="no private half"):
+    with pytest.raises(StateForbids, match="only a standby is promoted"):
         world.do(steps.Promote("k1", Reason.PERSON, Waiver.BEFORE_LEAD))
     world.run(3 * timedelta(hours=1))
     assert world.ring.key("k1").state is RETIRED

@@ -90,7 +90,7 @@ def test_bodies_allow_no_other_members(document: Any, kind: type[msgspec.Struct]
         ("/v1/rings/default", shown.Ring),
         ("/v1/rings/default/plan", shown.Plan),
         ("/v1/rings/default/keys", shown.Keys),
-        ("/v1/rings/default/events", shown.Events),
+        ("/v1/rings/default/events", shown.EventList),
     ],
 )
 def test_what_comes_back_is_what_the_struct_says(world: World, path: str, kind: type[shown.Shown]) -> None:

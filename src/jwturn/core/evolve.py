@@ -115,6 +115,10 @@ def _stamp(ring: KeyRing, _: steps.Stamp, act: _Act) -> KeyRing:
 
 def _promote(ring: KeyRing, step: steps.Promote, act: _Act) -> KeyRing:
     key, now = ring.key(step.kid), act.now
+    if key.state is not STANDBY:
+        raise StateForbids(
+            f"key {key.kid} is {key.state}: only a standby is promoted", hint="a key before: jwturn rollback"
+        )
     if key.private is None:
         raise StateForbids(f"key {key.kid} has no private half: it cannot sign", hint="jwturn rotate")
     due = guards.may_sign(key, now)
