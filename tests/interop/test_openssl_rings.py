@@ -18,7 +18,7 @@ from jwturn.ports.custody import Made
 from jwturn.service.own_keys import trusted_keys
 from jwturn.service.respond import Usage
 from tests.crypto.test_openssl import CURVES, as_der, as_raw, digest_options, known, made_by_openssl, openssl
-from tests.interop.stale import issuer_set
+from tests.interop.stale import issuer_set, ring_set
 from tests.service.stage import ANN, Stage
 
 PASSWORD = b"correct horse battery staple"
@@ -58,12 +58,11 @@ def signed_by_openssl(folder: Path, alg: str, private: bytes, kid: str) -> str:
     message = signing_input(header_segment(alg, kid, "JWT"), {"sub": "openssl", "exp": 4_000_000_000})
     key.write_bytes(private)
     data.write_bytes(message)
-    opened = ["-passin", f"file:{secret}"]
+    ways = ["-passin", f"file:{secret}", "-out", str(signature)]
     if ALGS[alg].kty in {"OKP", "AKP"}:
-        sign = ["pkeyutl", "-sign", "-rawin", "-inkey", str(key), *opened, "-in", str(data)]
+        made = openssl("pkeyutl", "-sign", "-rawin", "-inkey", str(key), *ways, "-in", str(data))
     else:
-        sign = ["dgst", *digest_options(alg), "-sign", str(key), *opened, str(data)]
-    made = openssl(*sign, *(["-out", str(signature)]))
+        made = openssl("dgst", *digest_options(alg), "-sign", str(key), *ways, str(data))
     assert made == b""
     raw = signature.read_bytes()
     size = {"ES256": 32, "ES384": 48, "ES512": 66}.get(alg)
@@ -152,9 +151,7 @@ def test_a_key_without_a_kid_gets_its_thumbprint(alg: str) -> None:
     made = taken_in(stage, made_by_openssl(alg), alg, kid=None)
     assert made.public is not None
     assert made.kid == thumbprint(made.public)
-    published = {key["kid"]: key for key in json.loads(stage.node.publisher.ring_set("default").body)["keys"]}
-    stage.node.publisher.refresh()
-    published = {key["kid"]: key for key in json.loads(stage.node.publisher.ring_set("default").body)["keys"]}
+    published = {key["kid"]: key for key in json.loads(ring_set(stage))["keys"]}
     assert published[made.kid]["alg"] == alg
 
 

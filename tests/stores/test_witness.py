@@ -1,6 +1,7 @@
 """The witness file only grows, is sealed line by line, and survives a torn end."""
 
 import errno
+import fcntl
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -221,3 +222,15 @@ def test_a_copy_kept_elsewhere_is_read_for_an_audit(path, tmp_path):
     copy.write_bytes(path.read_bytes().replace(b"k1", b"k9"))
     with pytest.raises(IntegrityError):
         read_heads(copy, KeyedSeal())
+
+
+def test_a_process_paused_with_the_lock_stops_nobody_for_ever(path, monkeypatch):
+    monkeypatch.setattr("jwturn.stores.witness.LOCK_PAUSE_SECONDS", 0.0)
+    witness(path).append(head(1))
+    with path.open("rb") as paused:
+        fcntl.flock(paused, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable) as refused:
+            witness(path).append(head(2))
+    assert refused.value.code == "witness_busy"
+    witness(path).append(head(2))
+    assert witness(path).last("id-web") == head(2)

@@ -10,6 +10,7 @@ wrong, is an IntegrityError. Any number of processes may append; what one has re
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ from jwturn.ports.files import make_private_dir, naming, open_private, read_priv
 from jwturn.ports.store import HeadSeal
 
 COPY_MAX: Final = 1 << 28
+LOCK_TRIES: Final = 100
+LOCK_PAUSE_SECONDS: Final = 0.05
 _PREFIX: Final = b"witness\n"
 
 
@@ -92,10 +95,25 @@ class FileWitness:
         with state.lock:
             fd = open_private(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
+                self._lock(fd)
                 self._append(state, fd, head)
             finally:
                 os.close(fd)
+
+    def _lock(self, fd: int) -> None:
+        """A process that was paused with the lock in its hands must not stop every other for ever."""
+        for _ in range(LOCK_TRIES):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(LOCK_PAUSE_SECONDS)
+            else:
+                return
+        raise Unavailable(
+            f"{self._path}: another process has held the witness for {LOCK_TRIES * LOCK_PAUSE_SECONDS:g} s",
+            hint=f"a paused process? fuser {self._path}",
+            code="witness_busy",
+        )
 
     def _append(self, state: _Read, fd: int, head: WitnessHead) -> None:
         self._catch_up(state, fd)
