@@ -22,9 +22,10 @@ $(STAMP): requirements.lock pyproject.toml
 		echo "hint:  make PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "error: $(PYTHON) cannot make a virtual environment" >&2; \
 		echo "hint:  apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing into .venv, once (about half a minute)"
 	@$(BIN)/python -c 'import ssl, pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 run: $(STAMP)  ## start the signing service on 127.0.0.1:8470, state in .jwturn

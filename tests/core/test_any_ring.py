@@ -10,10 +10,11 @@ from jwturn.core import guards, steps
 from jwturn.core.errors import JwturnError
 from jwturn.core.keys import Hold, KeyRing
 from jwturn.core.leases import last_exp
-from jwturn.core.plan import plan
+from jwturn.core.plan import next_due, plan
 from jwturn.core.policy import RotationPolicy, edited
 from jwturn.core.reasons import Reason
 from jwturn.core.states import ACTIVE, LAW, PUBLISHED, RETIRED, REVOKED, STANDBY, VERIFY_ONLY
+from jwturn.core.timing import Now
 from tests.core.world import DAY, TICK, World
 
 
@@ -67,6 +68,17 @@ ACTS: dict[str, Callable[[World, int], object]] = {
 }
 
 
+def nothing_is_missed(world: World, part: float) -> None:
+    """Between now and `next_due` nothing becomes due, however much of the time was seen; then something is."""
+    due = next_due(world.ring, world.leases, world.now)
+    assert due is not None
+    wait = due - world.at
+    for share in (part, 0.999999):
+        at, seen = world.at + wait * share, world.seen + wait * share
+        assert plan(world.ring, world.leases, Now(at, seen, TICK)) == ()
+    assert plan(world.ring, world.leases, Now(due, world.seen + wait, TICK)) != ()
+
+
 def promises_kept(before: KeyRing, after: KeyRing, world: World) -> None:
     assert len(after.in_state(ACTIVE)) <= 1
     assert not before.published or after.published
@@ -118,3 +130,4 @@ def test_any_ring_under_any_acts_keeps_every_promise(
         assert plan(world.ring, world.leases, world.now) == plan(world.ring, world.leases, world.now)
         world.settle()
         promises_kept(before, world.ring, world)
+        nothing_is_missed(world, size / 10)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_reordered_events_are_noticed() -> None:
     "edit",
     [{"who": "bob"}, {"why": "x"}, {"kid": "k"}, {"at": AT + timedelta(1)}, {"detail": {"turn_at": None}}],
 )
-def test_an_edited_event_is_noticed(edit: dict[str, object]) -> None:
+def test_an_edited_event_is_noticed(edit: dict[str, Any]) -> None:
     events = chain()[1]
     events[2] = replace(events[2], **edit)
     with pytest.raises(IntegrityError, match="event 3: it was edited"):

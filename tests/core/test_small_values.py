@@ -122,14 +122,27 @@ def test_a_head_carries_what_a_recovery_needs() -> None:
 
 
 def test_agreement_is_demanded_of_every_transaction() -> None:
-    demand_agreement(Reading(AT, S), AT + 7 * S, S)
+    policy = RotationPolicy(clock_skew_max=S)
+    demand_agreement(Reading(AT, S), AT + 7 * S, policy)
     with pytest.raises(ClocksDisagree, match="8s apart") as refused:
-        demand_agreement(Reading(AT, S), AT + 8 * S, S)
+        demand_agreement(Reading(AT, S), AT + 8 * S, policy)
     assert "nothing was written" in refused.value.hint
 
 
+@pytest.mark.parametrize(("set_by", "words"), [(8 * S, "forward by 8s"), (-9 * S, "back by 9s")])
+def test_a_store_that_moved_unlike_the_nodes_boottime_is_refused_whatever_the_wall_says(
+    set_by: timedelta, words: str
+) -> None:
+    policy = RotationPolicy(clock_skew_max=S)
+    before = heard(Watch(), 0 * S, 100 * S, took=0 * S)
+    alike, other = AT + 10 * S, AT + 10 * S + set_by
+    demand_agreement(Reading(alike, 110 * S, before), alike, policy)
+    with pytest.raises(ClocksDisagree, match=words):
+        demand_agreement(Reading(other, 110 * S, before), other, policy)
+
+
 def heard(watch: Watch, store: timedelta, asked: timedelta, took: timedelta = S / 10) -> Watch:
-    return watch.heard(AT + store, asked=asked, answered=asked + took, skew_max=S, rate_error=0.001)
+    return watch.heard(AT + store, asked=asked, answered=asked + took, refresh=10 * S)
 
 
 def test_a_nodes_time_is_store_time_carried_by_boottime() -> None:
@@ -142,13 +155,19 @@ def test_a_slow_reply_gives_no_time() -> None:
     assert heard(Watch(), 0 * S, 0 * S, took=6 * S).store_now is None
 
 
-def test_a_store_that_jumps_is_distrusted_until_two_refreshes_agree() -> None:
-    watch = heard(heard(Watch(), 0 * S, 0 * S), 3600 * S, 10 * S)
-    assert not watch.trusted
-    watch = heard(watch, 3610 * S, 20 * S)
+def test_after_a_fault_a_store_is_distrusted_until_two_refreshes_agree() -> None:
+    watch = heard(heard(Watch(), 0 * S, 0 * S).faulted(), 3610 * S, 20 * S)
     assert not watch.trusted
     watch = heard(heard(watch, 3620 * S, 30 * S), 3630 * S, 40 * S)
     assert watch.trusted
+
+
+def test_replies_in_a_row_are_no_more_than_one_refresh_that_agrees() -> None:
+    watch = Watch().faulted()
+    for asked in (0, 0, 1, 10, 10, 12, 14):
+        watch = heard(watch, asked * S, asked * S)
+    assert not watch.trusted
+    assert heard(watch, 20 * S, 20 * S).trusted
 
 
 def tree(of: type[JwturnError]) -> list[type[JwturnError]]:

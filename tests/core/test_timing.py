@@ -86,6 +86,10 @@ def test_a_step_needs_both_clocks() -> None:
     assert not due.reached(Now(NOON - S, 10 * S, S))
     assert due.reached(Now(NOON, 10 * S, S))
     assert due.eta(Now(NOON + 5 * S, 7 * S, S)) == NOON + 8 * S
+    ticked = Now(NOON + 5 * S, 7 * S, 4 * S, NOON + 3 * S)
+    assert due.eta(ticked) == NOON + 6 * S, "the next tick adds what passed since the last"
+    assert due.eta(replace(ticked, ticked=NOON - 60 * S)) == NOON + 5 * S, "no more than tick_cap"
+    assert due.eta(replace(ticked, ticked=NOON + 60 * S)) == NOON + 8 * S
     assert AT_ONCE.reached(Now(NOON, timedelta(), S))
     assert due.after(Due(NOON + S, 2 * S)) == Due(NOON + S, 10 * S)
 

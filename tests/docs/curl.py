@@ -10,6 +10,7 @@ def main() -> int:
     """Sends one request and prints the answer."""
     parser = ArgumentParser()
     parser.add_argument("-s", action="store_true")
+    parser.add_argument("-S", action="store_true")
     parser.add_argument("-i", action="store_true")
     parser.add_argument("-X", default=None)
     parser.add_argument("-H", action="append", default=[])

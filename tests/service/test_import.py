@@ -63,6 +63,14 @@ def test_published_since_yesterday_still_waits_the_rest_of_the_lead(stage: Stage
     stage.node.commands.promote("default", ANN, kid="from-elsewhere")
 
 
+def test_the_rest_of_the_lead_of_a_key_published_elsewhere_does_not_pass_in_a_jump(stage: Stage) -> None:
+    take(stage, foreign_key(stage), published_since=stage.clock.now() - 20 * HOUR)
+    for clock in (stage.clock, stage.node.clock):
+        clock.jump(9 * DAY)
+    with pytest.raises(StateForbids, match="comes in"):
+        stage.node.commands.promote("default", ANN, kid="from-elsewhere")
+
+
 def test_published_since_needs_a_reason_and_a_time_in_the_past(stage: Stage) -> None:
     made, now = foreign_key(stage), stage.clock.now()
     with pytest.raises(BadInput) as refused:
@@ -109,7 +117,10 @@ def test_a_standby_that_others_sign_with_is_not_discarded_under_their_tokens(sta
     take(stage, foreign_key(stage), foreign_until=until, foreign_ttl=HOUR)
     with pytest.raises(StateForbids, match="others signed"):
         stage.node.commands.discard("default", ANN, kid="from-elsewhere")
-    stage.clock.advance(2 * HOUR + MIN)
+    stage.skip(2 * HOUR + MIN)
+    with pytest.raises(StateForbids, match="others signed"):
+        stage.node.commands.discard("default", ANN, kid="from-elsewhere")
+    stage.skip(10 * MIN)
     stage.node.commands.discard("default", ANN, kid="from-elsewhere")
 
 
@@ -168,6 +179,20 @@ def test_an_import_into_a_new_ring_is_promoted_when_its_lead_is_over() -> None:
     assert stage.node.signing.sign("moved", {}).kid == "old"
 
 
+def test_an_issuer_counts_as_served_once_an_import_is_in_its_set() -> None:
+    stage = Stage()
+    policy, issuer = stage.view.ring.policy, "https://moved.example.com"
+    stage.node.commands.add_ring("moved", issuer=issuer, policy=policy, actor=ANN)
+    pair = generate("ES256")
+    moved = stage.store.load("moved").ring
+    made = stage.custody.adopt("ES256", moved.id, private=pair.private, public=pair.public, kid="old")
+    stage.node.commands.take_in("moved", ANN, made=made, usage=Usage())
+    assert stage.node.publisher.issuer_set(issuer).kids == {"old"}
+    stage.node.commands.add_ring("beside", issuer=issuer, policy=policy, actor=ANN)
+    stage.node.rotator.turn("beside")
+    assert stage.store.load("beside").ring.active is None
+
+
 def test_a_dry_import_writes_nothing(stage: Stage) -> None:
     before = stage.view
     outcome = stage.node.commands.take_in(
@@ -175,3 +200,18 @@ def test_a_dry_import_writes_nothing(stage: Stage) -> None:
     )
     assert [key.kid for key in outcome.ring.keys][-1] == "from-elsewhere"
     assert stage.view == before
+
+
+def test_a_revoked_key_pair_does_not_come_back_under_another_kid(stage: Stage) -> None:
+    pair = generate("ES256")
+    ring_id = stage.view.ring.id
+
+    def take_in(kid: str) -> None:
+        made = stage.custody.adopt("ES256", ring_id, private=pair.private, public=pair.public, kid=kid)
+        stage.node.commands.take_in("default", ANN, made=made, usage=Usage())
+
+    take_in("2024-07")
+    stage.node.commands.revoke("default", ANN, kid="2024-07")
+    with pytest.raises(BadInput) as refused:
+        take_in("2024-08")
+    assert refused.value.code == "key_reused"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from jwturn.core.clocks import Reading, demand_agreement
 from jwturn.core.errors import BadInput, IntegrityError, LostRace, NotFound, StateForbids
-from jwturn.core.keys import KeyRing, check
+from jwturn.core.jwk import thumbprint
+from jwturn.core.keys import Key, KeyRing, check
 from jwturn.core.ledger import Actor, Event, Head, verify
 from jwturn.core.reasons import Reason
 from jwturn.core.states import RETIRED
@@ -49,7 +50,7 @@ class Transaction:
         identity, seen = self.rows.identity(), self.rows.seen()
         if identity is None:
             raise no_store()
-        return Now(self.clock.now(), seen.total, identity.tick_cap)
+        return Now(self.clock.now(), seen.total, identity.tick_cap, seen.last)
 
     def add(self, ring: KeyRing, *, actor: Actor, at: Reading) -> KeyRing:
         """A new ring without keys, and its issuer. Raises StateForbids, BadInput, ClocksDisagree."""
@@ -59,7 +60,7 @@ class Transaction:
         if self.rows.ring_id(ring.name) is not None:
             raise taken
         now = self.now()
-        demand_agreement(at, now.at, ring.policy.clock_skew_max)
+        demand_agreement(at, now.at, ring.policy)
         ring = replace(ring, issuer_served=self._enter_issuer(ring))
         detail = {"name": ring.name, "issuer": ring.issuer, "policy": str(ring.policy)}
         said = (actor.who, "add_ring", None, str(Reason.PERSON), actor.why, detail)
@@ -116,12 +117,7 @@ class Transaction:
         old = {key.kid: key for key in before.keys}
         new = {key.kid: key for key in after.keys}
         for kid in new.keys() - old.keys():
-            if not self.rows.claim_kid(after.issuer, kid, after.id):
-                raise BadInput(
-                    f"issuer {after.issuer} has had a key {kid!r}",
-                    hint="a kid is never used twice under an issuer; give the key another",
-                    code="kid_reused",
-                )
+            self._claim(after, new[kid])
         for kid, key in new.items():
             if key.private is not None and (kid not in old or old[kid].private != key.private):
                 self.rows.put_half(after.id, kid, half(key.private))
@@ -130,6 +126,22 @@ class Transaction:
                 self.rows.drop_half(after.id, kid)
             if key.state is not RETIRED and (kid not in new or new[kid].state is RETIRED):
                 self.rows.forget_key(after.id, kid)
+
+    def _claim(self, ring: KeyRing, key: Key) -> None:
+        """A kid is used once under an issuer, and so is a key pair: no revoked one comes back renamed."""
+        if not self.rows.claim_kid(ring.issuer, key.kid, ring.id):
+            raise BadInput(
+                f"issuer {ring.issuer} has had a key {key.kid!r}",
+                hint="a kid is never used twice under an issuer; give the key another",
+                code="kid_reused",
+            )
+        pair = key.kid if key.public is None else thumbprint(key.public)
+        if pair != key.kid and not self.rows.claim_kid(ring.issuer, pair, ring.id):
+            raise BadInput(
+                f"issuer {ring.issuer} has had this key pair before, under another kid",
+                hint="a key pair has one kid for life; make a new one: jwturn rotate",
+                code="key_reused",
+            )
 
     def _append(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -23,7 +23,7 @@ def grant(deed: Transaction, node: str, ring_id: str, witnessed: WitnessHead | N
     Raises Unavailable, ClocksDisagree, NotFound, IntegrityError.
     """
     view = deed.view(ring_id, witnessed)
-    demand_agreement(at, view.now.at, view.ring.policy.clock_skew_max)
+    demand_agreement(at, view.now.at, view.ring.policy)
     return _write(deed.rows, view, signable(view.ring, view.now.at), node)
 
 
@@ -39,7 +39,7 @@ def renew(
         ring_id: deed.view(ring_id, witnessed.get(ring_id)) for ring_id in touched(deed.rows, node, usage)
     }
     for view in views.values():
-        demand_agreement(at, view.now.at, view.ring.policy.clock_skew_max)
+        demand_agreement(at, view.now.at, view.ring.policy)
     for (ring_id, kid), issued in usage.issued.items():
         if ring_id in views:
             deed.rows.add_counts(ring_id, kid, issued)

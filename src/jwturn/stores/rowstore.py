@@ -110,7 +110,7 @@ class RowStore:
         with self._database.writing() as rows:
             deed = self._on(rows)
             view = deed.view(ring_id, witnessed)
-            demand_agreement(at, view.now.at, view.ring.policy.clock_skew_max)
+            demand_agreement(at, view.now.at, view.ring.policy)
             wanted = change(view)
             after = view.ring if wanted is None else deed.commit(view, wanted)
         if after.epoch != view.ring.epoch:

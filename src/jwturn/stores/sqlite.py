@@ -27,6 +27,7 @@ from jwturn.core.errors import (
 )
 from jwturn.ports.clock import Clock
 from jwturn.ports.files import demand_private, naming, write_private
+from jwturn.stores._fork import ForkGate
 from jwturn.stores._sqlite_rows import SqliteRows
 from jwturn.stores.commit import no_store
 from jwturn.stores.migrations import migrate
@@ -83,6 +84,7 @@ class SqliteDatabase:
         self._moved = threading.Condition()
         self._pid = os.getpid()
         self._closed = False
+        self._gate = ForkGate(self._let_go)
 
     def exists(self) -> bool:
         """Whether the file is there. Raises NotPermitted, Unavailable."""
@@ -135,8 +137,18 @@ class SqliteDatabase:
         if pool is not None:
             self._end(pool)
 
+    def _let_go(self) -> None:
+        pool = self._pool
+        if pool is not None and pool.pid == os.getpid():
+            pool.close()
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
+        with self._gate.using(), self._lent() as connection:
+            yield connection
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
         pool, connection = self._take()
         try:
             yield connection

@@ -11,6 +11,7 @@ from jwturn.core import steps
 from jwturn.core.clocks import Reading
 from jwturn.core.envelope import FORMAT, Envelope, Wrap
 from jwturn.core.evolve import apply
+from jwturn.core.jwk import b64url
 from jwturn.core.keys import Key, KeyRing, Origin, Waiver
 from jwturn.core.ledger import Actor, told
 from jwturn.core.plan import next_due
@@ -71,7 +72,8 @@ def envelope(kid: str) -> Envelope:
 
 def key(kid: str, *, alg: str = "ES256", policy: RotationPolicy | None = None, **changes: Any) -> Key:
     """A fresh standby."""
-    public = None if alg.startswith("HS") else {"kty": "EC", "crv": "P-256", "x": f"x-{kid}", "y": f"y-{kid}"}
+    point = {name: b64url(hashlib.sha256(f"{name}-{kid}".encode()).digest()) for name in "xy"}
+    public = None if alg.startswith("HS") else {"kty": "EC", "crv": "P-256", **point}
     fields: dict[str, Any] = {
         "kid": kid,
         "alg": alg,
