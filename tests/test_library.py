@@ -258,3 +258,14 @@ def test_a_store_older_than_its_witness_does_not_open_and_leaves_no_thread(folde
         jwturn.open(folder)
     assert refused.value.code == "older_store"
     assert set(threading.enumerate()) == before
+
+
+def test_another_issuer_than_the_rings_is_refused_and_both_are_named(tmp_path: Path) -> None:
+    jwturn.open(tmp_path / "keys", issuer="https://one.example").close()
+    with pytest.raises(
+        jwturn.ConfigError, match=r"https://one\.example, and https://two\.example"
+    ) as refused:
+        jwturn.open(tmp_path / "keys", issuer="https://two.example")
+    assert refused.value.hint
+    with jwturn.open(tmp_path / "keys", issuer="https://one.example") as ring:
+        assert ring.issuer == "https://one.example"

@@ -1,5 +1,6 @@
 """Settings: precedence, origins, secrets, and what is refused."""
 
+import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -195,7 +196,41 @@ def test_what_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "jwturn.toml").write_bytes(b"\xff\xfe[\0")
-    assert "cannot be read" in refused({}, tmp_path).message
+    assert "is not UTF-8" in refused({}, tmp_path).message
+
+
+def test_a_file_nested_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "jwturn.toml").write_text("a = " + "[" * 100_000)
+    assert "nested too deep" in refused({}, tmp_path).message
+
+
+def test_a_device_or_a_pipe_is_no_settings_file(tmp_path: Path) -> None:
+    """They would be read for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(ConfigError, match="not a plain file"):
+            load({}, cwd=tmp_path, config=path)
+    with pytest.raises(ConfigError, match="is a directory"):
+        load({}, cwd=tmp_path, config=tmp_path)
+
+
+def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    (tmp_path / "jwturn.toml").write_text("#" * (1 << 20) + "\n")
+    assert "larger than" in refused({}, tmp_path).message
+
+
+def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "jwturn.toml").write_text('[store]\nuri = "sqlite:///a\\u0000b"\n')
+    assert "NUL" in refused({}, tmp_path).message
+
+
+def test_a_working_directory_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match="working directory is gone"):
+        load({})
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "auth.example.com"])

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from jwturn.compose import App, create_app, demand_issuer, demand_same_numbers, ensure_ring, open_app
-from jwturn.core.errors import JwturnError, LostRace, NotFound, StateForbids
+from jwturn.core.errors import ConfigError, JwturnError, LostRace, NotFound, StateForbids
 from jwturn.core.ledger import Actor
 from jwturn.core.policy import RotationPolicy, edited
 from jwturn.core.policy_text import parse_changes
@@ -180,6 +180,7 @@ def _make(
             app = _opened(settings, ring, issuer, wanted, clock)
             try:
                 ensure_ring(app, ring, issuer=issuer, policy=wanted, actor=Actor("application"))
+                _demand_same_issuer(app.store.load(ring).ring.issuer, issuer, ring)
             finally:
                 app.close()
         except (StateForbids, LostRace):
@@ -187,6 +188,15 @@ def _make(
                 raise
         else:
             return
+
+
+def _demand_same_issuer(there: str, given: str | None, ring: str) -> None:
+    if given is not None and given != there:
+        raise ConfigError(
+            f"ring {ring!r} signs for {there}, and {given} was asked for",
+            hint="an issuer is for life: name another ring, or leave the issuer out",
+            code="issuer_differs",
+        )
 
 
 def _opened(

@@ -25,8 +25,9 @@ OURS = 22
 WORDS = (
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "TOKEN"),
     (re.compile(r"jwturn_[\w-]{43}"), "API_TOKEN"),
-    (re.compile(r"person:[\w.@-]+"), "person:me@here"),
-    (re.compile(r"node:[\w.-]+-\d+-[0-9a-f]{8}"), "node:here"),
+    (re.compile(r"person:[\w.@-]+(?: +(?=  ))?"), "person:me@here"),
+    (re.compile(r"node:[\w.-]+-\d+-[0-9a-f]{8}(?: +(?=  ))?"), "node:here"),
+    (re.compile(r"\bWHO +WHY$", re.MULTILINE), "WHO  WHY"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "HASH"),
     (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12}\b"), "HASH12"),
     (re.compile(r'etag: "[0-9a-f]{32}"'), 'etag: "ETAG"'),

@@ -148,3 +148,12 @@ def assert_no_trace(error: BaseException, secret: Secret) -> None:
     shown = f"{whole} {error!r} {error.args!r} {vars(error)!r}"
     for form in (secret.reveal().hex(), repr(secret.reveal())[2:-1], secret.reveal().decode("latin-1")):
         assert form not in shown
+
+
+@pytest.mark.parametrize(("alg", "number"), [("HS256", 800), ("EdDSA", 800)])
+def test_a_kid_of_ours_never_begins_with_a_dash(custody: SealedCustody, alg: str, number: int) -> None:
+    """One in 64 would: a run without any by chance is one in 300,000."""
+    kids = {custody.create(alg, RING).kid for _ in range(number)}
+    assert len(kids) == number
+    assert not [kid for kid in kids if kid.startswith("-")]
+    assert any("-" in kid for kid in kids)

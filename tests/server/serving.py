@@ -1,6 +1,7 @@
 """`serve` in a process of its own: a store in a folder, a free port, and the URL it says."""
 
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from jwturn.settings import load
 def main(folder: str, *options: str) -> None:
     """Makes the store if it is not there (and says an admin's token, once), then serves."""
     environ = dict(option.split("=", 1) for option in options)
+    if files := environ.pop("TEST_FILES", None):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(files), int(files)))
     settings = load({"JWTURN_STORE__URI": f"sqlite:///{folder}/jwturn.db", **environ}, cwd=Path(folder))
     ann = Actor("ann")
     token = ""

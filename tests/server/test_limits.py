@@ -145,10 +145,10 @@ def test_only_so_many_names_are_remembered() -> None:
 
 def test_a_place_is_given_back_whatever_happens_inside() -> None:
     gate = Gate(1)
-    with pytest.raises(ZeroDivisionError), gate.entered():
+    with pytest.raises(ZeroDivisionError), gate:
         raise ZeroDivisionError
-    with gate.entered():
-        with pytest.raises(Unavailable) as refused, gate.entered():
+    with gate:
+        with pytest.raises(Unavailable) as refused, gate:
             pass
         assert refused.value.code == "overloaded"
     assert gate.inside == 0

@@ -21,7 +21,7 @@ import pytest
 from jwturn.compose import open_app
 from jwturn.core.errors import ConfigError, FatalStorage, Unavailable
 from jwturn.core.ledger import verify
-from jwturn.server.protocol import HEAD_SECONDS, BoundedHead
+from jwturn.server.protocol import HEAD_SECONDS, LOOK_SECONDS, Bounded
 from jwturn.server.run import end_process, forbid_dumps, is_loopback, serve
 from jwturn.settings import load
 from tests.server.world import World
@@ -180,22 +180,31 @@ def test_a_head_that_does_not_come_is_cut_off_in_time() -> None:
             closed.append(True)
 
     class Loop:
+        now = 1000.0
+
+        def time(self) -> float:
+            return self.now
+
         def call_later(self, seconds: float, call: Any) -> Any:
-            assert seconds == HEAD_SECONDS
+            assert seconds == LOOK_SECONDS
             timers.append(call)
             return self
 
-        def cancel(self) -> None:
-            timers.clear()
-
-    connection = BoundedHead.__new__(BoundedHead)
-    connection.loop = cast("Any", Loop())
+    connection, loop = Bounded.__new__(Bounded), Loop()
+    connection.loop = cast("Any", loop)
     connection.transport = Transport()
-    connection._expect_head()
-    timers[0]()
-    assert closed == [True]
-    connection._end_head()
-    assert timers == []
+    for waits, passes, cut in [
+        (HEAD_SECONDS, HEAD_SECONDS - 1, []),
+        (None, 10 * HEAD_SECONDS, []),
+        (HEAD_SECONDS, HEAD_SECONDS, [True]),
+    ]:
+        connection._deadline = None
+        if waits is not None:
+            connection._expect(waits)
+        loop.now += passes
+        connection._watch()
+        assert closed == cut
+    assert len(timers) == 2, "nobody looks at what was closed"
 
 
 def test_the_process_is_not_dumpable(tmp_path: Path) -> None:

@@ -47,6 +47,15 @@ def test_a_key_rolled_back_to_remembers_what_it_signed_before(stage: Stage) -> N
     assert mark(stage, long.kid) == long.expires
 
 
+def test_a_lease_given_back_after_an_outage_takes_its_mark_along(stage: Stage) -> None:
+    held = stage.node.signing.sign("default", {}, ttl=MIN)
+    stage.clock.advance(11 * MIN)
+    stage.node.signing.refresh()
+    stage.node.signing.refresh()
+    assert stage.view.leases.leases == ()
+    assert mark(stage, held.kid) == held.expires
+
+
 def test_a_later_token_raises_it_again(stage: Stage) -> None:
     stage.node.signing.sign("default", {}, ttl=MIN)
     idle(stage)

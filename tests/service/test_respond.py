@@ -165,6 +165,15 @@ def test_revoking_the_last_key_of_an_issuers_set_publishes_a_fresh_one_that_its_
     assert (fresh.alg, fresh.state) == ("ES256", "standby")
 
 
+def test_a_fresh_key_for_a_set_enters_it_even_where_new_keys_of_its_kind_no_longer_do() -> None:
+    stage = Stage(alg="ML-DSA-44", akp_in_issuer_set=True)
+    stage.node.commands.set_policy("default", ANN, changes={"akp_in_issuer_set": False})
+    stage.node.commands.discard("default", ANN, kid=kid_of(stage, "standby"))
+    outcome = stage.node.commands.revoke("default", ANN, kid=stage.active.kid)
+    fresh = next(key for key in outcome.ring.published if key.in_issuer_set)
+    assert stage.node.publisher.issuer_set(outcome.ring.issuer).kids == {fresh.kid}
+
+
 def test_revoke_needs_a_reason_and_a_key_that_is_there(mature: Stage) -> None:
     with pytest.raises(BadInput) as refused:
         mature.node.commands.revoke("default", NOBODY, kid=mature.active.kid)

@@ -199,10 +199,40 @@ def test_a_store_clock_that_jumps_stops_signing_until_two_refreshes_agree(stage:
         node.signing.refresh()
     with pytest.raises(Unavailable, match="move alike"):
         node.signing.sign("default", {})
-    for _ in range(3):
-        stage.clock.advance(10 * S)
+    stage.clock.advance(10 * S)
+    with pytest.raises(Unavailable, match="move alike"):
         node.signing.refresh()
+    stage.clock.advance(10 * S)
+    node.signing.refresh()
     assert node.signing.sign("default", {}).token
+
+
+def test_a_machine_whose_clock_jumps_with_the_stores_raises_no_mark(stage: Stage) -> None:
+    stage.node.signing.sign("default", {})
+    before = stage.view.leases
+    stage.clock.advance(10 * S)
+    for clock in (stage.clock, stage.node.clock):
+        clock.jump(3652 * DAY)
+    with pytest.raises(ClocksDisagree, match="move alike"):
+        stage.node.signing.refresh()
+    with pytest.raises(Unavailable, match="move alike"):
+        stage.node.signing.refresh()
+    assert stage.view.leases == before
+
+
+def test_one_refresh_of_many_rings_is_one_agreement(stage: Stage) -> None:
+    policy = stage.view.ring.policy
+    for name in ("a", "b", "c"):
+        stage.node.commands.add_ring(name, issuer=f"https://{name}.example", policy=policy, actor=ANN)
+        stage.node.rotator.turn(name)
+        stage.node.signing.sign(name, {})
+    stage.clock.advance(10 * S)
+    stage.clock.jump(70 * S)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="agree twice|move alike|apart"):
+            stage.node.signing.refresh()
+    with pytest.raises(Unavailable, match="agree twice"):
+        stage.node.signing.sign("a", {})
 
 
 def test_revoked_keys_stop_signing_at_the_next_refresh(stage: Stage) -> None:

@@ -69,17 +69,19 @@ def _kept(app: "App", file: str) -> "dict[str, Head]":
     from jwturn.core.errors import BadInput
     from jwturn.core.ledger import Head
 
-    hint = "a file that `jwturn audit head` of this store wrote"
-    kept: Any = strict_json.loads(read_input(file, limit=1 << 24))
+    name = "standard input" if file == "-" else Path(file).name
+    hint = "jwturn audit head > FILE writes one: JSON with the head of every chain of this store"
+    data = read_input(file, limit=1 << 24)
     try:
+        kept: Any = strict_json.loads(data)
         store, found = (
             kept["store"],
             {name: Head(int(h["count"]), str(h["hash"])) for name, h in kept["heads"].items()},
         )
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise BadInput(f"{Path(file).name} holds no heads", hint=hint) from error
+    except (BadInput, TypeError, KeyError, ValueError, AttributeError) as error:
+        raise BadInput(f"{name} holds no heads of audit chains", hint=hint, code="no_heads") from error
     if store != app.identity.store_id:
-        raise BadInput(f"{Path(file).name} is of another store", hint=hint)
+        raise BadInput(f"{name} holds heads of another store", hint=hint, code="no_heads")
     return found
 
 

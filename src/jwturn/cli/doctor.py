@@ -110,6 +110,7 @@ def _chains(app: "App") -> Iterator[Result]:
 
 
 def _clocks(app: "App") -> Iterator[Result]:
+    from jwturn.cli.output import relative
     from jwturn.core.durations import format_duration
     from jwturn.service.health import loop_silent
 
@@ -129,7 +130,15 @@ def _clocks(app: "App") -> Iterator[Result]:
         for silent in loop_silent(app.store.load(row.name).now, seen):
             yield Result("loop", good=False, words=silent.words, hint=silent.hint)
             return
-    yield Result("loop", good=True, words="somebody runs it")
+    if not seen.total:
+        yield Result(
+            "loop",
+            good=None,
+            words="nobody has run it yet: nothing matures, turns or retires",
+            hint="jwturn serve, or an application that embeds jwturn",
+        )
+        return
+    yield Result("loop", good=True, words=f"somebody runs it (last tick {relative(seen.last, now)})")
 
 
 def _rings(app: "App") -> Iterator[Result]:

@@ -9,18 +9,26 @@ from jwturn.cli.invocation import SCHEMA, Invocation
 from jwturn.cli.options import Verb
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jwturn.compose import App
     from jwturn.core.ledger import Event
 
 PAGE: Final = 1000
+SEQ_MAX: Final = 10**15
 EXAMPLE = """\
-$ jwturn events --after 3
-4  2026-11-23 12:00:00Z  promote  b7Jm2kQe  first_key  node:web-1-4711-9f2c11aa"""
+$ jwturn events --after 2
+SEQ  AT                    ACTION   KID       REASON        WHO                       WHY
+3    2026-11-23 12:00:00Z  promote  b7Jm2kQe  first_key     node:web-1-4711-9f2c11aa
+4    2026-11-23 12:00:00Z  add      xK9dQ41c  next_standby  node:web-1-4711-9f2c11aa"""
+HEAD: Final = ("SEQ", "AT", "ACTION", "KID", "REASON", "WHO", "WHY")
 
 
 @click.command(cls=Verb, example=EXAMPLE)
-@click.option("--after", type=int, default=0, metavar="N", help="Only events after number N.")
-@click.option("--limit", type=int, metavar="N", help="At most N events.")
+@click.option(
+    "--after", type=click.IntRange(0, SEQ_MAX), default=0, metavar="N", help="Only events after number N."
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N events.")
 @click.option("--follow", is_flag=True, help="Go on as events come, until --limit or Ctrl-C.")
 @click.option("--store", "whole_store", is_flag=True, help="The store's own chain: API tokens, checkpoints.")
 @click.pass_obj
@@ -33,11 +41,10 @@ def events(inv: Invocation, *, after: int, limit: int | None, follow: bool, whol
 
     with inv.open() as app:
         chain = STORE_CHAIN if whole_store else app.store.load(inv.ring_name).ring.id
-        version, left = 0, limit
+        version, left, widths = 0, limit, [0] * len(HEAD)
         while left is None or left > 0:
             page = app.store.events(chain, after, min(PAGE, left or PAGE))
-            for event in page:
-                _print(inv, event)
+            widths = _print(inv, page, widths)
             after = page[-1].seq if page else after
             left = None if left is None else left - len(page)
             if not page:
@@ -51,16 +58,35 @@ def _wait(app: "App", version: int) -> int:
     return app.store.wait(version, timedelta(seconds=1))
 
 
-def _print(inv: Invocation, event: "Event") -> None:
+def _print(inv: Invocation, page: "Sequence[Event]", widths: list[int]) -> list[int]:
+    """Prints a page, the first one under a head; the widths of its columns, never less than before."""
     if inv.json:
         import msgspec
 
-        click.echo(msgspec.json.encode({"schema": SCHEMA, **_json(event)}).decode())
-        return
+        for event in page:
+            click.echo(msgspec.json.encode({"schema": SCHEMA, **_json(event)}).decode())
+        return widths
+    rows = [*([] if any(widths) or not page else [HEAD]), *map(_row, page)]
+    widths = (
+        [max(width, *map(len, cells)) for width, cells in zip(widths, zip(*rows, strict=True), strict=True)]
+        if rows
+        else widths
+    )
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return widths
+
+
+def _row(event: "Event") -> tuple[str, ...]:
     kid = "-" if event.kid is None else event.kid[:8]
-    why = f"  {event.why}" if event.why else ""
-    click.echo(
-        f"{event.seq}  {event.at:%Y-%m-%d %H:%M:%SZ}  {event.action}  {kid}  {event.reason}  {event.who}{why}"
+    return (
+        str(event.seq),
+        f"{event.at:%Y-%m-%d %H:%M:%SZ}",
+        event.action,
+        kid,
+        event.reason,
+        event.who,
+        event.why,
     )
 
 

@@ -1,5 +1,6 @@
 """export: public keys for anybody; private halves only with a loud word, a reason and an audit event."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import click
 
 from jwturn.cli.invocation import Invocation, ask_secret, at_terminal, read_password
 from jwturn.cli.options import Verb, reason
+from jwturn.cli.output import KID_CHARS
 
 if TYPE_CHECKING:
     from jwturn.core.keys import Key
@@ -45,6 +47,8 @@ def export(inv: Invocation, /, *, private: bool, secret: bool, **given: Any) -> 
 
     KID is the active key where none is named.
     """
+    from jwturn.cli.rings import kids_of
+
     if private and secret:
         raise click.UsageError("a key pair has a --private half, a symmetric key is a --secret; say one")
     _demand_new(given["out"])
@@ -61,7 +65,7 @@ def export(inv: Invocation, /, *, private: bool, secret: bool, **given: Any) -> 
         )
         _give(inv, _written(key, half, form, password), given["out"])
         what = "secret" if secret else "private half"
-        inv.say(f"the {what} of key {key.kid} left the store; the audit chain says so")
+        inv.say(f"the {what} of key {kids_of(view.ring)[key.kid]} left the store; the audit chain says so")
     return 0
 
 
@@ -81,7 +85,8 @@ def _public(view: "View", kid: str | None, form: str | None) -> bytes:
     key = _chosen(view, kid)
     if key.public is None:
         raise BadInput(
-            f"key {key.kid} is a secret: it has no public half", hint=f"--secret {LOUD} --reason ..."
+            f"key {key.kid[:KID_CHARS]} is a secret: it has no public half",
+            hint=f"--secret {LOUD} --reason ...",
         )
     if form == "raw":
         raise click.UsageError("raw is for secrets; say pem, jwk or jwks")
@@ -104,7 +109,7 @@ def _demanded(key: "Key", form: str, given: dict[str, Any], *, secret: bool) -> 
 
     if secret is not key.symmetric:
         wrong, right = ("--private", "--secret") if key.symmetric else ("--secret", "--private")
-        raise BadInput(f"{wrong} is not for key {key.kid} ({key.alg})", hint=right)
+        raise BadInput(f"{wrong} is not for key {key.kid[:KID_CHARS]} ({key.alg})", hint=right)
     if form not in (("raw", "jwk") if secret else ("pem", "jwk")):
         raise click.UsageError(f"--format {form} is not for {'secrets' if secret else 'private halves'}")
     if not given["loud"]:
@@ -139,7 +144,7 @@ def _demand_new(out: Path | None) -> None:
     """Before the event is written: what cannot be put there does not leave the store. Raises StateForbids."""
     from jwturn.core.errors import StateForbids
 
-    if out is not None and out.exists():
+    if out is not None and os.path.lexists(out):
         raise StateForbids(f"{out} is there already", hint="nothing was changed; choose another path")
 
 

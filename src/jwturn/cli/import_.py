@@ -51,12 +51,18 @@ def import_(inv: Invocation, /, **given: Any) -> int:
 
 
 def _imported(data: bytes, given: dict[str, Any]) -> "Imported":
+    from jwturn.core.errors import BadInput
     from jwturn.crypto.import_ import import_key, import_secret
 
     if given["secret"]:
         if given["alg"] is None:
             raise click.UsageError("--secret needs --alg, such as --alg HS256")
         return import_secret(data, alg=given["alg"])
+    if given["alg"] in ("HS256", "HS384", "HS512") and not data.strip().startswith((b"{", b"-----BEGIN ")):
+        raise BadInput(
+            f"{given['alg']} signs with a secret, and FILE is no key file",
+            hint=f"if it holds the bytes of the secret: --secret --alg {given['alg']}",
+        )
     return import_key(data, alg=given["alg"], password=_password(data, given["password_file"]))
 
 

@@ -104,6 +104,8 @@ def _existing_store(inv: Invocation, settings: "Settings", ring: str) -> "App | 
             raise
         return None
     known = [row.name for row in app.store.rings()]
+    if ring in known and not app.store.load(ring).ring.keys:
+        return app  # an init that ended half-way is gone on with
     if ring not in known and (inv.ring is not None or not known):
         return app
     app.close()

@@ -96,7 +96,7 @@ class Invocation:
         """Who asks, and why: the user of the operating system."""
         from jwturn.core.ledger import Actor
 
-        return Actor(f"person:{getpass.getuser()}@{socket.gethostname()}", why or "")
+        return Actor(f"person:{_user()}@{socket.gethostname()}", why or "")
 
     def show(self, text: str) -> None:
         """A result in words; nothing under --json."""
@@ -144,6 +144,14 @@ class Invocation:
             )
 
 
+def _user() -> str:
+    """The user of the operating system: the name, or the number where nobody gave it one."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
 def at_terminal() -> bool:
     """Whether a person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty()
@@ -162,6 +170,8 @@ def read_input(source: str, *, limit: int) -> bytes:
     from jwturn.core.errors import NotFound, TooLarge
     from jwturn.ports.files import naming
 
+    if source == "-" and sys.stdin is None:
+        raise click.UsageError("standard input is closed: name a file")
     if source == "-":
         data = sys.stdin.buffer.read(limit + 1)
     else:

@@ -106,6 +106,7 @@ def root() -> None:
 
 def main() -> int:
     """The entry point: runs the verb of the command line and gives its exit code."""
+    _fill_streams()
     return run(sys.argv[1:])
 
 
@@ -113,6 +114,7 @@ def run(arguments: Sequence[str], *, clock: "Clock | None" = None) -> int:
     """Runs one command line; `clock` stands in for the system's. Raises nothing."""
     invocation = Invocation(clock=clock)
     try:
+        _demand_usable(arguments)
         code = root.main(list(arguments), prog_name="jwturn", standalone_mode=False, obj=invocation)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -122,6 +124,8 @@ def run(arguments: Sequence[str], *, clock: "Clock | None" = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo(err=True)
         return INTERRUPTED
+    except OSError as error:
+        return _report(invocation, _unwritten(error), 1)
     except (JwturnError, FatalStorage) as error:
         told = {"code": error.code, "message": error.message, "hint": error.hint}
         return _report(invocation, told, error.exit_code)
@@ -130,6 +134,36 @@ def run(arguments: Sequence[str], *, clock: "Clock | None" = None) -> int:
     except Exception as error:  # noqa: BLE001  # the last line: no traceback, and no text that may hold a secret
         return _report(invocation, _unexpected(error), 1)
     return code if isinstance(code, int) else 0
+
+
+def _fill_streams() -> None:
+    """A descriptor that came closed would be given to the next file that is opened, such as the store's."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  # open until the end
+
+
+def _demand_usable(arguments: Sequence[str]) -> None:
+    """Before anything is done. Raises UsageError: results would be lost, or an argument is not text."""
+    if sys.stdout is None:
+        raise click.UsageError("standard output is closed and the result would be lost: say > FILE")
+    for argument in arguments:
+        if not argument.isascii() and any("\ud800" <= char <= "\udfff" for char in argument):
+            raise click.UsageError("an argument is not UTF-8 text")
+
+
+def _unwritten(error: OSError) -> dict[str, str]:
+    """What became of output that could not be written; every other file's errors are named where they are."""
+    if error.filename is not None:
+        return _unexpected(error)
+    _pipe_closed()
+    why = (error.strerror or "it failed").lower()
+    hint = "what was asked for may have been done: jwturn events"
+    return {"code": "output", "message": f"standard output: {why}", "hint": hint}
 
 
 def _usage(error: click.ClickException) -> dict[str, str]:

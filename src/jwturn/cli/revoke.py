@@ -46,8 +46,9 @@ def revoke(inv: Invocation, *, kid: str, reason: str | None, yes: bool, dry_run:
             inv.confirm(effect.kid, shown[effect.kid], "revoke", yes=yes)
             done = app.commands.revoke(name, actor, kid=effect.kid)
             app.rotator.turn(name)
-            inv.show(f"key {shown[effect.kid]} is revoked; {_successor(done.ring)}")
         after = app.store.load(name)
+        if not dry_run:
+            inv.show(f"key {shown[effect.kid]} is revoked; {_successor(after)}")
         steps = [step_json(step) for step in done.steps]
         inv.emit(dry_run=dry_run, effect=_json(effect), steps=steps, ring=ring_json(after))
     return 0
@@ -82,12 +83,14 @@ def _last(exp: "datetime | None", now: "datetime") -> str:
 
 
 def _replacement(view: "View", effect: "RevokeEffect") -> str:
-    from jwturn.cli.rings import kids_of
+    from jwturn.cli.rings import kids_of, until_one_may_sign
     from jwturn.core.durations import format_duration
 
     key = effect.replacement
     if key is None:
-        return f"NO replacement is mature: nobody signs {_until_one_may_sign(view)}"
+        after = f"NO replacement is mature: nobody signs {until_one_may_sign(view)}"
+        ends = "promote --before-lead costs refusals, and ends it at once"
+        return f"{after} ({ends}){_way_back(view.ring)}"
     shown = kids_of(view.ring)[key.kid]
     if key.published is None:
         return f"replacement {shown} takes over at once"
@@ -95,28 +98,23 @@ def _replacement(view: "View", effect: "RevokeEffect") -> str:
     return f"replacement {shown} has been published for {held}: every declared verifier holds it"
 
 
-def _until_one_may_sign(view: "View") -> str:
-    from jwturn.cli.output import about
+def _way_back(ring: "KeyRing") -> str:
     from jwturn.cli.rings import kids_of
-    from jwturn.core.guards import may_sign
+    from jwturn.core.guards import rollback_target
 
-    shown, now = kids_of(view.ring), view.now
-    waits = [
-        (due.eta(now) - now.at, shown[key.kid])
-        for key in view.ring.keys
-        if key.state == "standby" and key.private is not None and (due := may_sign(key, now)) is not None
-    ]
-    if not waits:
-        return "until a new key has been published for a whole lead"
-    left, kid = min(waits)
-    return f"for {about(left)}, until {kid} may (promote --before-lead costs refusals, and ends it at once)"
+    target = rollback_target(ring)
+    if target is None:
+        return ""
+    shown = kids_of(ring)[target.kid]
+    return f"\n{shown} signed before and every verifier holds it: jwturn rollback makes it sign again"
 
 
-def _successor(ring: "KeyRing") -> str:
-    from jwturn.cli.rings import kids_of
+def _successor(view: "View") -> str:
+    from jwturn.cli.rings import kids_of, until_one_may_sign
 
+    ring = view.ring
     if ring.active is None:
-        return "nobody signs until a standby is mature"
+        return f"nobody signs {until_one_may_sign(view)}"
     return f"{kids_of(ring)[ring.active.kid]} signs"
 
 

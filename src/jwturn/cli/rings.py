@@ -1,10 +1,10 @@
 """A ring as every verb shows it: in words, and as JSON."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from jwturn.cli.output import relative, short_kids, table
+from jwturn.cli.output import about, relative, short_kids, table
 from jwturn.core import guards
 from jwturn.core.keys import Key, KeyRing
 from jwturn.core.leases import last_exp
@@ -16,6 +16,7 @@ from jwturn.core.steps import (
     BookTurn,
     Create,
     Discard,
+    DropEasings,
     Promote,
     Retire,
     Shred,
@@ -114,6 +115,8 @@ def step_words(step: Step, shown: Mapping[str, str]) -> str:
             return f"add {shown.get(step.key.kid, step.key.kid[:8])} as {step.key.state}"
         case Stamp():
             return "write the times of what was committed"
+        case DropEasings():
+            return "the shorter bounds of the policy count"
         case BookTurn():
             return "cancel the turn" if step.at is None else f"book the turn for {step.at:%Y-%m-%d %H:%M:%SZ}"
     name = name_of(step).replace("_", " ")
@@ -123,11 +126,27 @@ def step_words(step: Step, shown: Mapping[str, str]) -> str:
 def next_line(view: View) -> str:
     """What happens next, and when."""
     shown, now = short_kids([key.kid for key in view.ring.keys]), view.now
+    if view.ring.active is None:
+        return f"nobody signs {until_one_may_sign(view)}"
     booked = [one for one in agenda_of(view) if not one.due.reached(now)]
     if not booked:
         return "nothing is booked"
     words = [f"{step_words(one.step, shown)} {relative(one.due.eta(now), now.at)}" for one in booked[:2]]
     return ", then ".join(words)
+
+
+def until_one_may_sign(view: View) -> str:
+    """How long nobody signs, and which standby ends it: `for 50m 6s, until xK9dQ41c may`."""
+    shown, now = short_kids([key.kid for key in view.ring.keys]), view.now
+    waits = [
+        (due.eta(now) - now.at, shown[key.kid])
+        for key in view.ring.in_state(STANDBY)
+        if key.private is not None and (due := guards.may_sign(key, now)) is not None
+    ]
+    if not waits:
+        return "until a new key has been published for a whole lead"
+    left, kid = min(waits)
+    return f"for {about(max(left, timedelta()))}, until {kid} may"
 
 
 def ring_json(view: View, *, retired: bool = True) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """serve: the signing service and the loop, in this process."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,8 @@ EXAMPLE = """\
 $ jwturn serve --init
 JWKS   http://127.0.0.1:8470/.well-known/jwks.json
 token  jwturn_... (role signer, ring default; it is not shown again)
-sign   curl -sS http://127.0.0.1:8470/v1/rings/default/sign -H 'Authorization: Bearer jwturn_...' ..."""
+sign with this line:
+curl -sS http://127.0.0.1:8470/v1/rings/default/sign -H 'Authorization: Bearer jwturn_...' ..."""
 
 
 @click.command(cls=Verb, example=EXAMPLE)
@@ -29,6 +31,7 @@ sign   curl -sS http://127.0.0.1:8470/v1/rings/default/sign -H 'Authorization: B
 def serve(inv: Invocation, *, make: bool, host: str | None, port: int | None) -> int:
     """Run the signing service and the loop that turns the rings."""
     try:
+        from jwturn.server.run import forbid_dumps
         from jwturn.server.run import serve as run
     except ModuleNotFoundError as error:
         raise _not_installed(error) from error
@@ -37,6 +40,7 @@ def serve(inv: Invocation, *, make: bool, host: str | None, port: int | None) ->
         new=make, given={name: value for name, value in given.items() if value is not None}
     )
     service = settings.service
+    forbid_dumps()  # before the KEK is read
     app = _opened(inv, make=make)
     try:
         run(app, host=service.host, port=service.port, on_ready=lambda url: _tell(inv, app, url, make=make))
@@ -71,13 +75,16 @@ def _tell(inv: Invocation, app: "App", url: str, *, make: bool) -> None:
     token = _first_token(inv, app) if make and not app.store.tokens() else None
     if token is not None:
         inv.show(f"token  {token} (role signer, ring {inv.ring_name}; it is not shown again)")
+        inv.show("sign with this line:")
         inv.show(
-            f"sign   curl -sS {url}/v1/rings/{inv.ring_name}/sign -H 'Authorization: Bearer {token}'"
+            f"curl -sS {url}/v1/rings/{inv.ring_name}/sign -H 'Authorization: Bearer {token}'"
             """ -H 'Content-Type: application/json' -d '{"claims": {"sub": "alice"}}'"""
         )
     elif make:
         inv.show("token  made before and not shown again; for another: jwturn token new NAME")
     inv.emit(jwks=jwks, token=token)
+    if sys.stderr.isatty():
+        inv.say(f"listening on {url}; Ctrl-C stops it")
 
 
 def _first_token(inv: Invocation, app: "App") -> str:

@@ -1,7 +1,8 @@
 """token: API tokens of the service, made, listed, withdrawn."""
 
+import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from jwturn.core.tokens import ApiToken
 
+NAME: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]{0,63}")
+"""It stands in logs, events and errors, and is an argument of `token withdraw`."""
 ROLES = ("signer", "verifier", "auditor", "operator", "admin")
 
 
@@ -35,6 +38,7 @@ def new(
     from jwturn.compose import new_token
     from jwturn.core.tokens import Role
 
+    _demand_sound(name, ttl)
     with inv.open() as app:
         made = new_token(app, name, Role(role), inv.actor(reason), rings=rings, ttl=ttl)
         expires = app.clock.now() + ttl
@@ -43,6 +47,18 @@ def new(
     inv.say(f"role {role}, {scope}, until {expires:%Y-%m-%d %H:%MZ}; it is not shown again")
     inv.emit(name=name, role=role, rings=rings, expires=expires, token=made)
     return 0
+
+
+def _demand_sound(name: str, ttl: timedelta) -> None:
+    from jwturn.core.errors import BadInput
+
+    if not NAME.fullmatch(name):
+        raise BadInput(
+            "the name of an API token is not 1 to 64 letters, digits, `.`, `_`, `@` or `-`",
+            hint="such as jwturn token new checkout",
+        )
+    if ttl < timedelta(seconds=1):
+        raise BadInput("an API token that may never be used", hint="--ttl 90d")
 
 
 @token.command(name="list", example="$ jwturn token list")

@@ -12,7 +12,7 @@ from jwturn.core import guards, steps
 from jwturn.core.durations import format_duration
 from jwturn.core.errors import BadInput, StateForbids
 from jwturn.core.keys import Easing, Foreign, Key, KeyRing, Waiver, check
-from jwturn.core.leases import RingLeases, last_exp
+from jwturn.core.leases import RingLeases
 from jwturn.core.plan import wants_stamp
 from jwturn.core.states import (
     ACTIVE,
@@ -166,7 +166,6 @@ def _revoke(ring: KeyRing, step: steps.Revoke, act: _Act) -> KeyRing:
         "revoked": act.now.moment,
         "private": None,
         "shredded": key.shredded or act.now.moment,
-        "holds": (),
     }
     return ring.with_key(_move(key, REVOKED, reason=step.why or step.reason, **changes))
 
@@ -197,11 +196,10 @@ def _discard(ring: KeyRing, step: steps.Discard, act: _Act) -> KeyRing:
     if key.holds:
         raise StateForbids(f"key {key.kid} is held: {key.holds[-1].why}", hint=f"jwturn release {key.kid}")
     if key.state is STANDBY:
-        exp = last_exp(act.leases, key)
-        if exp is not None and not Due(exp).reached(act.now):
-            raise _wait(
-                f"the last token others signed with key {key.kid}", Due(exp), act.now, "wait, or revoke it"
-            )
+        over = guards.tail_over(key, act.leases, act.now)
+        if over is None or not over.reached(act.now):
+            what = f"the end of the last token others signed with key {key.kid}"
+            raise _wait(what, over, act.now, "wait, or revoke it")
         return _gone(ring, key, step.reason, act)
     due = guards.may_retire(ring, key, act.leases, act.now)
     endless = guards.tail_over(key, act.leases, act.now) is None

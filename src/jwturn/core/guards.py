@@ -19,8 +19,6 @@ def may_sign(key: Key, now: Now) -> Due | None:
     """
     if key.sign_from is None or key.published is None:
         return None
-    if key.waiver is not None:
-        return Due(key.sign_from)
     return Due(key.sign_from, key.published.seen + lead(key.bounds) + now.tick_cap)
 
 

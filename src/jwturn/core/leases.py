@@ -127,10 +127,10 @@ def granted(
     until = now.at + ring.policy.signer_lease
     end = hard_end(ring, key)
     until = until if end is None else min(until, end)
-    exp = until + ring.policy.token_ttl_max
-    seen_until = now.seen + ring.policy.signer_lease + ring.policy.token_ttl_max
     if before is not None:
         until = max(before.until, until)
+    exp = until + ring.policy.token_ttl_max
+    seen_until = now.seen + ring.policy.signer_lease + ring.policy.token_ttl_max
     if mark is not None:
         exp, seen_until = max(mark.exp, exp), max(mark.seen_until, seen_until)
     return Lease(node, key.kid, number, until), Mark(node, key.kid, exp, seen_until, number)

@@ -15,6 +15,7 @@ from typing import Any
 from jwturn.core.envelope import canonical
 from jwturn.core.errors import IntegrityError
 from jwturn.core.keys import KeyRing
+from jwturn.core.policy_text import show
 from jwturn.core.steps import Add, BookTurn, Export, HoldKey, Recover, SetPolicy, Step, kid_of, name_of
 
 STORE_CHAIN = "store"
@@ -135,7 +136,7 @@ def _detail(step: Step) -> dict[str, Any]:
     if isinstance(step, HoldKey):
         return {"held_by": step.hold.who}
     if isinstance(step, SetPolicy):
-        return {"policy": str(step.policy)}
+        return {"policy": show(step.policy)}
     if isinstance(step, Recover):
         return {"era": step.era, "keys": [key.kid for key in step.keys], "revoked": list(step.revoked)}
     waiver_given = getattr(step, "waiver", None)

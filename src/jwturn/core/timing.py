@@ -69,14 +69,24 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Now(Moment):
-    """The moment of a decision, with the store's tick_cap: the most that one tick adds to the seen time."""
+    """The moment of a decision.
+
+    With the store's tick_cap (the most that one tick adds to the seen time), and when it was last ticked.
+    """
 
     tick_cap: timedelta
+    ticked: datetime | None = None
 
     @property
     def moment(self) -> Moment:
         """The plain moment, for storing."""
         return Moment(self.at, self.seen)
+
+    @property
+    def seen_next(self) -> timedelta:
+        """The seen time after a tick now, at most."""
+        since = timedelta() if self.ticked is None else self.at - self.ticked
+        return self.seen + min(max(since, timedelta()), self.tick_cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ class Due:
 
     def eta(self, now: Now) -> datetime:
         """The earliest wall time at which both can be there, if the store is watched from now on."""
-        return max(self.at, now.at + max(self.seen - now.seen, timedelta()))
+        return max(self.at, now.at + max(self.seen - now.seen_next, timedelta()))
 
     def after(self, other: "Due") -> "Due":
         """The later of the two, clock by clock."""

@@ -38,9 +38,15 @@ class SealedCustody:
         return f"SealedCustody({self._store_id!r}, keks={[kek.fingerprint for kek in self._keks]})"
 
     def create(self, alg: str, ring_id: str, *, rsa_bits: int = 3072, printable: bool = False) -> Made:
-        """A new key. Its kid is the RFC 7638 thumbprint (oct: 128 random bits). Raises BadInput."""
-        pair = generate(alg, rsa_bits=rsa_bits, printable=printable)
-        return self._made(ring_id, alg, _own_kid(pair.public), pair.public, private=pair.private)
+        """A new key. Its kid is the RFC 7638 thumbprint (oct: 128 random bits). Raises BadInput.
+
+        One that begins with a dash, as one in 64 does, is drawn again: on a command line it is an option.
+        """
+        while True:
+            pair = generate(alg, rsa_bits=rsa_bits, printable=printable)
+            kid = _own_kid(pair.public)
+            if not kid.startswith("-"):
+                return self._made(ring_id, alg, kid, pair.public, private=pair.private)
 
     def adopt(
         self, alg: str, ring_id: str, *, private: Secret, public: dict[str, str] | None, kid: str | None

@@ -51,12 +51,14 @@ def open_kek(uri: str, *, secrets: SecretSource, create: bool = False, wraps: Se
 
 
 def _file(rest: str, _: SecretSource, wraps: Sequence[Wrap] | None) -> Kek:
-    from jwturn.custody.kek.file import create_file, open_file
+    from jwturn.custody.kek.file import create_file, open_file, take_up
 
     if not rest:
         raise ConfigError("kek = 'file:' names no file", hint="such as file:.jwturn/kek")
     path = Path(rest.removeprefix("//"))
-    return create_file(path) if wraps is None and not os.path.lexists(path) else open_file(path)
+    if wraps is not None:
+        return open_file(path)
+    return take_up(path) if os.path.lexists(path) else create_file(path)
 
 
 def _systemd(rest: str, source: SecretSource, _: Sequence[Wrap] | None) -> Kek:

@@ -20,10 +20,12 @@ _STATUS: Final[Mapping[str, int]] = {
     "body_slow": 408,
     "content_type": 415,
     "method_not_allowed": 405,
+    "no_store": 503,
     "idempotency_conflict": 422,
     "idempotency_in_flight": 409,
 }
-"""Refusals that only HTTP knows, by code; every other error brings its status along."""
+"""Refusals that only HTTP knows, by code; every other error brings its status along. A service has begun on a
+store, so one that is not there is away."""
 _CLOSING: Final = frozenset({408, 413})
 _encode: Final = msgspec.json.Encoder().encode
 

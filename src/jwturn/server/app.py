@@ -34,6 +34,8 @@ from jwturn.service.publish import JWKS_PATH, Answer
 
 _SIGN: Final = re.compile(r"/v1/rings/([A-Za-z0-9_-]{1,64})/sign")
 _RING_JWKS: Final = re.compile(rf"/rings/([A-Za-z0-9_-]{{1,64}}){re.escape(JWKS_PATH)}")
+_ENCODED_SLASH: Final = re.compile(rb"%(?:2[fF]|5[cC])")
+"""No path of ours has one, and a proxy that judges paths may not see through it."""
 _FETCHES: Final = frozenset({"GET", "HEAD"})
 _log = structlog.get_logger("jwturn.server")
 
@@ -71,6 +73,9 @@ class Asgi:
         if scope["type"] != "http":
             await self._router(scope, receive, send)
             return
+        if _ENCODED_SLASH.search(scope.get("raw_path") or b""):
+            await self._unmatched(HTTPException(HTTPStatus.NOT_FOUND), scope, send)
+            return
         hot = _hot(scope["method"], scope["path"])
         if hot is not None:
             route, ring = hot
@@ -79,8 +84,7 @@ class Asgi:
         try:
             await self._router({**scope, "app": self}, receive, send)
         except HTTPException as error:
-            await _send(_unmatched(scope, error), scope, send)
-            self.service.metrics.count("unmatched", "any", code=error.status_code, seconds=0.0)
+            await self._unmatched(error, scope, send)
 
     async def serve(self, route: Route, call: Call, send: Send) -> None:
         """Answers a call of a route."""
@@ -89,7 +93,7 @@ class Asgi:
             answer = await self._routed(route, call)
         except JwturnError as error:
             answer = problem(error)
-            if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.code != "overloaded":
                 _log.warning("call_failed", route=route.path, code=error.code, message=error.message)
         except FatalStorage as error:
             if self._on_fatal is not None:
@@ -105,7 +109,7 @@ class Asgi:
     async def _routed(self, route: Route, call: Call) -> Answer:
         if not route.limited:
             return await route.endpoint(self.service, call)
-        with self.service.gate.entered():
+        with self.service.gate:
             if route.needs is not None:
                 call.caller = await self.service.callers.demand(call, route.needs)
             if route.body is not None:
@@ -117,6 +121,10 @@ class Asgi:
                 )
                 call.body = parsed(call.raw, call.header(b"content-type"), route.body)
             return await route.endpoint(self.service, call)
+
+    async def _unmatched(self, error: HTTPException, scope: Scope, send: Send) -> None:
+        await _send(_unmatched(scope, error), scope, send)
+        self.service.metrics.count("unmatched", "any", code=error.status_code, seconds=0.0)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         app = self.service.app

@@ -5,8 +5,6 @@ What is over is refused at once, so that overload ends when the load does.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -47,15 +45,14 @@ class Buckets:
 
 
 class Gate:
-    """At most `width` calls at work at once."""
+    """At most `width` calls at work at once: `with gate:`."""
 
     def __init__(self, width: int) -> None:
         self.width = width
         self.inside = 0
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """A place inside, while the block runs. Raises Unavailable where there is none."""
+    def __enter__(self) -> None:
+        """Takes a place inside. Raises Unavailable where there is none."""
         if self.inside >= self.width:
             raise Unavailable(
                 f"this node is at work on {self.width} calls already",
@@ -64,10 +61,10 @@ class Gate:
                 retry_after=1,
             )
         self.inside += 1
-        try:
-            yield
-        finally:
-            self.inside -= 1
+
+    def __exit__(self, *_: object) -> None:
+        """Gives the place back."""
+        self.inside -= 1
 
 
 async def read_body(receive: Receive, declared: str | None, *, most: int, deadline: timedelta) -> bytes:

@@ -81,3 +81,5 @@ def configure(*, terminal: bool | None = None, level: int = logging.INFO) -> Non
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # Its lines of start and stop say less than ours.
+    logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))

@@ -4,7 +4,7 @@ It has a lease (and so the KEK opened the key), and the key it signs with is in 
 """
 
 from jwturn.compose import App
-from jwturn.core.errors import JwturnError, NotFound, Unavailable
+from jwturn.core.errors import JwturnError, NotFound
 from jwturn.server.answers import json_answer
 from jwturn.server.call import Call
 from jwturn.server.service import Service
@@ -72,7 +72,7 @@ def sets_ready(app: App) -> Ready:
     """Every issuer's set, asked for as a caller would. A store that is away leaves known sets good for D."""
     try:
         issuers = sorted({row.issuer for row in app.store.rings()})
-    except Unavailable:
+    except JwturnError:
         issuers = app.publisher.known_issuers()
     sets = [_set_ready(app, issuer) for issuer in issuers]
     return Ready(ready=bool(sets) and all(one.ready for one in sets), sets=sets)

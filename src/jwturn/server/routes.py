@@ -24,7 +24,8 @@ class Route:
 
     The struct of a 200, or None for a document.
 
-    `limited`: whether it takes a place at the gate; sets from memory and probes of life never wait.
+    `limited`: whether it takes a place at the gate. Sets from memory and probes do not: they are read once
+    for all who ask, and a node that is overloaded must be able to say so.
     """
 
     path: str
@@ -171,13 +172,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         endpoint=readiness.readyz,
         summary="Ready to answer every JWKS",
         answers=readiness.Ready,
+        limited=False,
     ),
     Route(
         path="/readyz/sign",
         endpoint=readiness.readyz_sign,
         summary="Ready to sign for every ring",
         answers=readiness.SignersReady,
+        limited=False,
     ),
-    Route(path="/metrics", endpoint=metrics, summary="Prometheus metrics", media="text/plain"),
+    Route(path="/metrics", endpoint=metrics, summary="Prometheus metrics", media="text/plain", limited=False),
     Route(path="/openapi.json", endpoint=openapi, summary="This document"),
 )

@@ -8,11 +8,13 @@ back, the store is closed.
 import contextlib
 import ctypes
 import errno
+import gc
 import ipaddress
 import os
 import resource
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -26,7 +28,7 @@ from jwturn.core.errors import ConfigError, FatalStorage, Unavailable
 from jwturn.core.steps import kid_of, name_of
 from jwturn.server import logs
 from jwturn.server.app import build
-from jwturn.server.protocol import BoundedHead
+from jwturn.server.protocol import bounded
 from jwturn.service.rotate import Turned
 
 GRACE_SECONDS: Final = 10
@@ -63,13 +65,15 @@ def serve(
     app.loop.on_turn = _told
     app.loop.on_failure = _failed
     threading.excepthook = _thread_ended
+    gc.collect()
+    gc.freeze()  # what is there now stays: later collections need not walk it
     config = uvicorn.Config(
         build(app, on_fatal=end_process),
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        http=BoundedHead,
+        http=bounded(app.settings.service.body_max),
         ws="none",
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -79,7 +83,7 @@ def serve(
     address = f"[{host}]" if ":" in host else host
     with bound:
         url = f"http://{address}:{bound.getsockname()[1]}"
-        _Server(config, lambda: on_ready and on_ready(url)).run([bound])
+        _Server(config, lambda: _listening(url, on_ready)).run([bound])
     app.close()
 
 
@@ -157,6 +161,13 @@ def _bound(host: str, port: int) -> socket.socket:
     found.listen(BACKLOG)
     found.set_inheritable(False)
     return found
+
+
+def _listening(url: str, on_ready: Callable[[str], None] | None) -> None:
+    if not sys.stderr.isatty():
+        _log.info("listening", url=url)
+    if on_ready is not None:
+        on_ready(url)
 
 
 def _told(turned: Turned) -> None:

@@ -105,7 +105,7 @@ class Sets:
         found = self._publisher.fresh(kind, which)
         if found is not None:
             return found
-        with self._gate.entered():
+        with self._gate:
             return await self._lane.run(partial(self._read, kind, which))
 
     def _read(self, kind: str, which: str) -> Published:

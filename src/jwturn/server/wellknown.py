@@ -59,7 +59,7 @@ async def _carried(call: Call, read: Callable[[], Awaitable[Published]]) -> Answ
     try:
         found = await read()
     except NotFound as error:
-        return problem(error, headers=CORS)
+        return unavailable(error) if error.code == "no_store" else problem(error, headers=CORS)
     except JwturnError as error:
         return unavailable(error)
     return answer(found, call.header(b"if-none-match"))

@@ -1,6 +1,7 @@
 """From steps to a commit: the one place where steps are applied, told and booked."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from jwturn.core.evolve import apply
 from jwturn.core.keys import Key, KeyRing, Origin
@@ -16,13 +17,15 @@ from jwturn.ports.store import Change, View
 def commit_of(view: View, steps: Iterable[Step], actor: Actor) -> Change:
     """The change that applies `steps` in order, an event each, and books the next look at the ring.
 
-    Raises whatever `evolve.apply` refuses; then nothing is committed.
+    An issuer is served from the first key in its set on, whoever brought it. Raises whatever
+    `evolve.apply` refuses; then nothing is committed.
     """
     ring, events = view.ring, []
     for step in steps:
         ring = apply(ring, step, leases=view.leases, now=view.now)
         ring, event = told(ring, step, actor=actor, at=view.now.at)
         events.append(event)
+    ring = replace(ring, issuer_served=ring.issuer_served or bool(ring.published))
     return Change(ring, tuple(events), next_due(ring, view.leases, view.now))
 
 

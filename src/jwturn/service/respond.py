@@ -251,7 +251,9 @@ def revocation(view: View, key: Key, made: Made | None, why: str) -> tuple[Step,
             raise StateForbids(
                 f"ring {view.ring.name} changed while a fresh key was made", hint="run it again"
             )
-        steps.append(Add(fresh_standby(view.ring, made, view.now), Reason.LAST_KEY_REVOKED))
+        fresh = fresh_standby(view.ring, made, view.now)
+        fresh = replace(fresh, in_issuer_set=fresh.in_issuer_set or key.in_issuer_set)
+        steps.append(Add(fresh, Reason.LAST_KEY_REVOKED))
     steps.append(Revoke(key.kid, why=why))
     without = replace(view.ring, keys=tuple(other for other in view.ring.keys if other.kid != key.kid))
     successor = guards.mature_standby(without, view.now)
@@ -282,7 +284,8 @@ def imported_key(view: View, made: Made, usage: Usage) -> Key:
         raise BadInput(
             "--published-since lies in the future", hint="give the time the key was first published"
         )
-    since = Moment(usage.published_since, view.now.seen)
+    # What is said to have passed elsewhere counts as seen; what is left of the lead must be seen here.
+    since = Moment(usage.published_since, view.now.seen - (view.now.at - usage.published_since))
     return replace(key, published=since, waiver=Waiver.PUBLISHED_SINCE)
 
 

@@ -13,10 +13,11 @@ from jwturn.core.ledger import Actor
 from jwturn.core.plan import next_due, plan
 from jwturn.core.reasons import Reason
 from jwturn.core.steps import Add, Create, Promote, Step
-from jwturn.ports.clock import Clock, read
+from jwturn.ports.clock import Clock
 from jwturn.ports.custody import Custody, Made
-from jwturn.ports.store import Change, RingStore, View
+from jwturn.ports.store import Change, ChangeOf, RingStore, View
 from jwturn.service.commit import commit_of, fresh_standby
+from jwturn.service.watch import StoreWatch
 
 ROUNDS_MAX: Final = 12
 
@@ -35,18 +36,18 @@ class Rotator:
     def __init__(self, store: RingStore, custody: Custody, clock: Clock, *, who: str) -> None:
         self._store = store
         self._custody = custody
-        self._clock = clock
+        self._watch = StoreWatch(store, clock)
         self._actor = Actor(who)
 
     def turn(self, name: str) -> Turned:
         """Takes every step that is due on the ring named `name`.
 
-        Raises LostRace, Unavailable, CustodyError, IntegrityError; every commit that was made before stays.
+        Raises LostRace, ClocksDisagree, Unavailable, CustodyError, IntegrityError; every commit that was made before stays.
         A custody that makes no key holds up no step but those that need one.
         """
         done: list[Step] = []
         for _ in range(ROUNDS_MAX):
-            view = self._store.load(name)
+            view = self._watch.load(name)
             wanted = plan(view.ring, view.leases, view.now)
             if not wanted:
                 self._book(name)
@@ -70,7 +71,7 @@ class Rotator:
             taken = with_key(current, plan(current.ring, current.leases, current.now), made)
             return commit_of(current, taken, self._actor) if taken else None
 
-        self._store.update(view.ring.name, change, at=read(self._clock))
+        self._update(view.ring.name, change)
         if failed is not None:
             raise failed
         return taken
@@ -85,7 +86,12 @@ class Rotator:
         def change(current: View) -> Change:
             return Change(current.ring, (), next_due(current.ring, current.leases, current.now))
 
-        self._store.update(name, change, at=read(self._clock))
+        self._update(name, change)
+
+    def _update(self, name: str, change: ChangeOf) -> None:
+        reading = self._watch.reading()
+        with self._watch.judging(reading):
+            self._store.update(name, change, at=reading)
 
 
 def with_key(view: View, steps: tuple[Step, ...], made: Made | None) -> tuple[Step, ...]:

@@ -12,24 +12,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
-from typing import Final
+from typing import Final, TypeAlias
 
 from jwturn.core.claims import prepare
 from jwturn.core.clocks import Reading, Watch
-from jwturn.core.errors import ClocksDisagree, JwturnError, Unavailable
+from jwturn.core.durations import format_duration
+from jwturn.core.errors import JwturnError, Unavailable
 from jwturn.core.jws import header_segment, signing_input, token_of
 from jwturn.core.keys import Key, KeyRing
 from jwturn.core.leases import Grant, Usage
-from jwturn.ports.clock import Clock, read
+from jwturn.core.timing import REPLY_MAX
+from jwturn.ports.clock import Clock
 from jwturn.ports.custody import Custody, Signer
 from jwturn.ports.leases import Leases
 from jwturn.ports.store import RingStore
 from jwturn.service import asked
 from jwturn.service.tally import Tally, restore
+from jwturn.service.watch import StoreWatch
 
 IDLE_MAX: Final = timedelta(minutes=10)
 REFRESH_DEFAULT: Final = timedelta(seconds=10)
 TRIES: Final = 4
+_Asked: TypeAlias = tuple[Reading, timedelta]
+"""What a node read before it asked, and its boottime when the reply came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,6 @@ class SigningService:
         node: str,
         default_ttl: timedelta | None = None,
     ) -> None:
-        self._store = store
         self._leases = leases
         self._custody = custody
         self._clock = clock
@@ -83,7 +87,7 @@ class SigningService:
         self._held: dict[str, _Held] = {}
         self._leaving: list[_Held] = []
         self._largest: dict[tuple[str, str], int] = {}
-        self._watch = Watch()
+        self._watch = StoreWatch(store, clock)
         self._grant_lock = threading.Lock()
 
     def sign(
@@ -131,8 +135,7 @@ class SigningService:
     def _sign(
         self, held: _Held, claims: Mapping[str, object], ttl: timedelta | None, audience: str | None
     ) -> tuple[Signed, int]:
-        if not self._watch.trusted:
-            raise _distrusted()
+        self._watch.demand_trust()
         policy = held.ring.policy
         full = prepare(
             claims,
@@ -155,8 +158,7 @@ class SigningService:
         held = self._held.get(ring)
         if held is None or self._clock.boottime() >= held.deadline:
             held = self._acquire(ring)
-        if not self._watch.trusted:
-            raise _distrusted()
+        self._watch.demand_trust()
         return held.key
 
     def holds(self, ring: str) -> Key | None:
@@ -175,35 +177,38 @@ class SigningService:
     def refresh(self) -> None:
         """Renews every lease, reports what was issued, lets go of what is no longer active or idle.
 
-        Raises what the store raises; then the leases run on until their deadline.
+        Raises what the store raises; then the leases run on until their deadline. Without leases, or
+        while the clocks are in doubt, it looks at the store's; in doubt it raises Unavailable.
         """
         self._let_go()
+        if not self._watch.trusted or not self._held:
+            self._watch.look()
         held = {h.grant.ring_id: h for h in list(self._held.values())}
         issued = {
             (h.ring.id, h.key.kid): (h.tally, h.tally.take_issued()) for h in [*held.values(), *self._leaving]
         }
-        reading = read(self._clock)
+        reading = self._watch.reading()
         try:
             usage = Usage({key: dict(counts) for key, (_, counts) in issued.items() if counts})
-            grants = self._leases.renew(self._node, usage, at=reading) if held or usage.issued else ()
-        except ClocksDisagree:
-            self._watch = self._watch.faulted()
-            restore(issued)
-            raise
+            with self._watch.judging(reading):
+                grants = self._leases.renew(self._node, usage, at=reading) if held or usage.issued else ()
         except JwturnError:
             restore(issued)
             raise
+        answered = self._clock.boottime()
+        self._renumber(grants)
         renewed = {grant.ring_id: grant for grant in grants}
-        failed = [self._follow(old, renewed.get(ring_id), reading) for ring_id, old in held.items()]
+        asked = reading, answered
+        failed = [self._follow(old, renewed.get(ring_id), asked) for ring_id, old in held.items()]
         self._let_go()
         for error in filter(None, failed):
             raise error
 
-    def _follow(self, old: _Held, grant: Grant | None, reading: Reading) -> JwturnError | None:
+    def _follow(self, old: _Held, grant: Grant | None, asked: _Asked) -> JwturnError | None:
         """Goes on under a renewed grant; without one the key signs no more, even where no other may."""
         try:
             if grant is not None and (grant.kid, grant.epoch) == (old.key.kid, old.ring.epoch):
-                self._hold(old, grant, reading)
+                self._hold(old, grant, asked)
             elif grant is not None or self._clock.boottime() < old.deadline:
                 self._acquire(old.ring.name, replacing=old)
         except JwturnError as error:
@@ -223,7 +228,7 @@ class SigningService:
         issued = {(h.ring.id, h.key.kid): (h.tally, h.tally.take_issued()) for h in self._leaving}
         usage = Usage({key: dict(counts) for key, (_, counts) in issued.items() if counts})
         if usage.issued:
-            self._renumber(self._leases.renew(self._node, usage, at=read(self._clock)))
+            self._renumber(self._leases.renew(self._node, usage, at=self._watch.reading()))
 
     def _renumber(self, grants: Sequence[Grant]) -> None:
         """A renewal reaches leases this node is leaving too: their release must name that last grant."""
@@ -239,21 +244,19 @@ class SigningService:
             if held is not None and held is not replacing and self._clock.boottime() < held.deadline:
                 return held
             for _ in range(TRIES):
-                reading = read(self._clock)
-                fresh = self._ask(ring, reading, held)
+                fresh = self._ask(ring, held)
                 if fresh is not None:
                     return fresh
         raise Unavailable(
             f"ring {ring} changes faster than a lease is given", hint="ask again", retry_after=1
         )
 
-    def _ask(self, ring: str, reading: Reading, old: _Held | None) -> _Held | None:
-        view = self._store.load(ring)
-        try:
+    def _ask(self, ring: str, old: _Held | None) -> _Held | None:
+        view = self._watch.load(ring)
+        reading = self._watch.reading()
+        with self._watch.judging(reading):
             grant = self._leases.grant(self._node, ring, at=reading)
-        except ClocksDisagree:
-            self._watch = self._watch.faulted()
-            raise
+        answered = self._clock.boottime()
         key = view.ring.active
         if key is None or (grant.kid, grant.epoch) != (key.kid, view.ring.epoch):
             return None
@@ -265,33 +268,31 @@ class SigningService:
             signer=old.signer if old is not None and same else self._custody.open(key, view.ring.id),
             header=header_segment(key.alg, key.kid, view.ring.policy.typ),
             deadline=reading.boottime,
-            watch=self._watch,
+            watch=Watch(grant.store_now, answered),
             mark=0,
-            tally=old.tally if old is not None and same else Tally(),
+            tally=old.tally if old is not None and same else Tally(last_used=reading.boottime),
         )
-        held = self._hold(template, grant, reading)
+        held = self._hold(template, grant, (reading, answered))
         if old is not None and not same:
             old.tally.close()
             self._leaving.append(old)
         return held
 
-    def _hold(self, held: _Held, grant: Grant, reading: Reading) -> _Held:
-        """Takes a grant's lease and time, if its reply was in time and the clocks moved alike."""
-        policy, answered = held.ring.policy, self._clock.boottime()
-        self._watch = self._watch.heard(
-            grant.store_now,
-            asked=reading.boottime,
-            answered=answered,
-            skew_max=policy.clock_skew_max,
-            rate_error=policy.clock_rate_error,
-        )
-        if self._watch.store_now != grant.store_now:
-            raise _distrusted()
+    def _hold(self, held: _Held, grant: Grant, asked: _Asked) -> _Held:
+        """Takes a grant's lease and time, if its reply was in time."""
+        policy, (reading, answered) = held.ring.policy, asked
+        if answered - reading.boottime > REPLY_MAX:
+            raise Unavailable(
+                "the store's reply took too long: it gives neither lease nor time",
+                hint=f"answers must come within {format_duration(REPLY_MAX)}: jwturn doctor",
+                code="slow_store",
+            )
+        self._watch.heard(grant.store_now, reading, answered, refresh=policy.signer_refresh)
         fresh = replace(
             held,
             grant=grant,
             deadline=reading.boottime + grant.lease / (1 + policy.clock_rate_error),
-            watch=self._watch,
+            watch=Watch(grant.store_now, answered),
             mark=int(grant.mark.timestamp()),
         )
         self._held[held.ring.name] = fresh
@@ -330,11 +331,3 @@ class SigningService:
         return any(
             held is not left and held.place == left.place for held in [*self._held.values(), *self._leaving]
         )
-
-
-def _distrusted() -> Unavailable:
-    return Unavailable(
-        "the store's clock and this node's do not move alike; signing waits until they agree twice",
-        hint="check NTP on the store and here (timedatectl), or restart the node once the clocks are right",
-        code="clocks_disagree",
-    )

@@ -43,7 +43,7 @@ class ServiceSettings:
     rate_max: int = 1000
     """Requests per second of one API token."""
     concurrency_max: int = 256
-    """Requests at work at once; more are answered 429."""
+    """Requests at work at once; more are answered 503."""
     batch_max: int = 100
     """Tokens of one batch."""
     default_token_ttl: timedelta | None = None

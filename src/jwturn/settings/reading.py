@@ -28,7 +28,7 @@ def load(
     a named file need not be there yet. Raises ConfigError: a file that is missing or malformed, an unknown
     key, a value of another type or out of range, a secret given twice.
     """
-    cwd = Path.cwd() if cwd is None else cwd
+    cwd = _here() if cwd is None else cwd
     named = config or (Path(environ[f"{PREFIX}CONFIG"]) if environ.get(f"{PREFIX}CONFIG") else None)
     path = cwd / (named or FILE_NAME)
     there = path.is_file() or (named is not None and not new)
@@ -50,6 +50,15 @@ def load(
     )
 
 
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigError(
+            "the working directory is gone", hint="cd to one that is there, such as the store's"
+        ) from error
+
+
 def _section(name: str, found: Found) -> Any:
     """The section from what was found for it, each value of its kind."""
     values: dict[str, Any] = {}
@@ -57,6 +66,8 @@ def _section(name: str, found: Found) -> Any:
         if key_path[0] != name:
             continue
         key = key_path[1]
+        if isinstance(value, str) and "\0" in value:
+            raise ConfigError(f"{origin}: {name}.{key} holds a NUL character", hint="take it out")
         try:
             values[key] = value if isinstance(value, Secret) else read_value(key, KINDS[name][key], value)
         except BadInput as error:

@@ -1,5 +1,7 @@
 """Where settings come from: the file, the environment, and for secrets files and credentials of their own."""
 
+import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ from jwturn.core.secret import Secret
 from jwturn.ports.files import read_private
 from jwturn.settings.model import KINDS, PREFIX, SECRETS, SECTIONS
 
+FILE_BYTES_MAX: Final = 1 << 20
 SECRET_BYTES_MAX: Final = 4096
 Found: TypeAlias = dict[tuple[str, ...], tuple[object, str]]
 """A key's path to its value and origin."""
@@ -19,11 +22,18 @@ Found: TypeAlias = dict[tuple[str, ...], tuple[object, str]]
 def from_file(path: Path) -> Found:
     """What a settings file says. Raises ConfigError: missing, malformed, an unknown key, a secret in it."""
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables = tomllib.loads(_text(path))
     except FileNotFoundError as error:
         raise ConfigError(f"there is no settings file {path}", hint="make one: jwturn init") from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", hint="it is TOML, in UTF-8") from error
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{path} cannot be read: {why}", hint=f"ls -l {path}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8", hint="it is TOML, in UTF-8") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not TOML: {error}", hint="https://toml.io") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deep", hint="it is TOML, in UTF-8") from error
     found: Found = {}
     for section, table in tables.items():
         _check_section(section, str(path))
@@ -34,6 +44,18 @@ def from_file(path: Path) -> Found:
     for key_path in found:
         _check_key(key_path, str(path), secret=False)
     return found
+
+
+def _text(path: Path) -> str:
+    """A plain file of bounded length: a device or a pipe would never end, and no settings are that long."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ConfigError(f"{path} is not a plain file", hint="name a TOML file")
+        data = file.read(FILE_BYTES_MAX + 1)
+    if len(data) > FILE_BYTES_MAX:
+        raise ConfigError(f"{path} is larger than {FILE_BYTES_MAX} bytes", hint="is it the right file?")
+    return data.decode().replace("\r\n", "\n")
 
 
 def from_environ(environ: Mapping[str, str]) -> Found:

@@ -11,6 +11,7 @@ from jwturn.core.errors import BadInput, IntegrityError, LostRace, NotFound, Sta
 from jwturn.core.jwk import thumbprint
 from jwturn.core.keys import Key, KeyRing, check
 from jwturn.core.ledger import Actor, Event, Head, verify
+from jwturn.core.policy_text import show
 from jwturn.core.reasons import Reason
 from jwturn.core.states import RETIRED
 from jwturn.core.timing import Now
@@ -62,7 +63,7 @@ class Transaction:
         now = self.now()
         demand_agreement(at, now.at, ring.policy)
         ring = replace(ring, issuer_served=self._enter_issuer(ring))
-        detail = {"name": ring.name, "issuer": ring.issuer, "policy": str(ring.policy)}
+        detail = {"name": ring.name, "issuer": ring.issuer, "policy": show(ring.policy)}
         said = (actor.who, "add_ring", None, str(Reason.PERSON), actor.why, detail)
         event = Event(ring.id, 1, now.at, *said, prev="").hashed()
         ring = check(replace(ring, event_count=1, event_hash=event.hash))

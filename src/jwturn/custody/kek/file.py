@@ -4,6 +4,7 @@ Only `create` makes one, and never over another. Opening a file that is missing 
 could open nothing that the old one sealed.
 """
 
+import os
 import secrets
 from pathlib import Path
 
@@ -30,6 +31,21 @@ def open_file(path: Path) -> LocalKek:
     except JwturnError as error:
         raise CustodyError(f"KEK file: {error.message}", hint=error.hint) from error
     return read_line(data, f"KEK file {path}")
+
+
+def take_up(path: Path) -> LocalKek:
+    """A KEK file that is there, for a store that is about to be made: somebody else's would be known to them.
+
+    Raises CustodyError as `open_file` does, and where another user made the file.
+    """
+    kek = open_file(path)
+    owner = path.stat().st_uid
+    if owner not in (os.geteuid(), 0):
+        raise CustodyError(
+            f"KEK file {path} belongs to the user {owner}, who knows it",
+            hint="nothing was made; another place for the KEK of a new store: jwturn init --kek file:PATH",
+        )
+    return kek
 
 
 def create_file(path: Path) -> LocalKek:
