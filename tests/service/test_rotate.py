@@ -10,6 +10,7 @@ import pytest
 
 from jwturn.core import steps
 from jwturn.core.errors import CustodyError, JwturnError, LostRace
+from jwturn.core.keys import KeyRing
 from jwturn.core.ledger import verify
 from jwturn.core.plan import next_due, plan
 from jwturn.core.timing import lead
@@ -294,8 +295,9 @@ def test_a_ring_that_does_not_come_to_rest_is_an_error_and_not_an_endless_loop()
         def __getattr__(self, name: str) -> Any:
             return getattr(stage.store, name)
 
-        def update(self, *_: object, **__: object) -> None:
+        def update(self, *_: object, **__: object) -> KeyRing:
             """Says that it was done, and was not."""
+            return stage.store.load("fresh").ring
 
     with pytest.raises(JwturnError, match="did not come to rest"):
         Rotator(Deaf(), stage.custody, stage.clock, who="n").turn("fresh")  # type: ignore[arg-type]  # a store that lies

@@ -3,8 +3,9 @@
 `status`, `doctor` and whatever else shows a ring call this alone, so that they agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from jwturn.core import guards
 from jwturn.core.durations import format_duration
@@ -13,9 +14,15 @@ from jwturn.core.plan import plan
 from jwturn.core.policy import warnings
 from jwturn.core.seen import Seen
 from jwturn.core.states import ACTIVE, STANDBY
-from jwturn.core.steps import name_of
+from jwturn.core.steps import DropEasings, Stamp, Step, name_of
 from jwturn.core.timing import Now
 from jwturn.ports.store import View
+
+UNNAMED: Final[Mapping[type[Step], str]] = {
+    Stamp: "write the times of what was committed",
+    DropEasings: "the shorter bounds of the policy count",
+}
+"""Steps whose own word says nothing to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +88,14 @@ def _overdue(view: View) -> Iterator[Finding]:
 def _pending(view: View) -> Iterator[Finding]:
     steps = plan(view.ring, view.leases, view.now)
     if steps:
-        names = ", ".join(dict.fromkeys(name_of(step).replace("_", " ") for step in steps))
+        names = ", ".join(dict.fromkeys(_named(step) for step in steps))
         yield Finding(
             "pending", f"due now and not done: {names}", "jwturn serve does it; jwturn plan says why"
         )
+
+
+def _named(step: Step) -> str:
+    return UNNAMED.get(type(step)) or name_of(step).replace("_", " ")
 
 
 def _standby(view: View) -> Iterator[Finding]:

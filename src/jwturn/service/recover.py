@@ -15,7 +15,7 @@ from jwturn.core.witness import WitnessHead, WitnessKey
 from jwturn.ports.clock import Clock, read
 from jwturn.ports.custody import Custody, Made
 from jwturn.ports.store import Change, RingStore, View, Witness
-from jwturn.service.commit import commit_of, fresh_standby
+from jwturn.service.commit import commit_of, fresh_standby, let_go
 from jwturn.service.respond import Outcome
 
 
@@ -45,8 +45,11 @@ class Recovery:
                 emptied.append(view)
             return None
 
+        before: KeyRing | None = None
+
         def change(view: View) -> Change | None:
-            nonlocal done
+            nonlocal done, before
+            before = view.ring
             done = recovery(view, head, made)
             return commit_of(view, done, actor)
 
@@ -56,7 +59,9 @@ class Recovery:
             made = self._custody.create(
                 policy.alg, ring_id, rsa_bits=policy.rsa_bits, printable=policy.printable
             )
-        return Outcome(self._store.update(ring, change, at=read(self._clock), recovering=True), done)
+        after = self._store.update(ring, change, at=read(self._clock), recovering=True)
+        let_go(self._custody, before or after, after, made=made)
+        return Outcome(after, done)
 
 
 def recovery(view: View, head: WitnessHead | None, made: Made | None) -> tuple[Step, ...]:

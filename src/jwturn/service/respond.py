@@ -33,7 +33,7 @@ from jwturn.core.timing import Moment
 from jwturn.ports.clock import Clock, read
 from jwturn.ports.custody import Custody, Made
 from jwturn.ports.store import Change, RingStore, View
-from jwturn.service.commit import commit_of, fresh_standby
+from jwturn.service.commit import commit_of, fresh_standby, let_go
 
 StepsOf: TypeAlias = Callable[[View], Sequence[Step]]
 NAME_MAX: Final = 64
@@ -130,7 +130,7 @@ class Commands:
         def steps(current: View) -> Sequence[Step]:
             return revocation(current, current.ring.key(target.kid), made, actor.why)
 
-        return self._act(ring, steps, actor, dry_run=dry_run)
+        return self._act(ring, steps, actor, dry_run=dry_run, made=made)
 
     def roll_back(self, ring: str, actor: Actor, *, dry_run: bool = False) -> Outcome:
         """Makes the newest verify-only key with a private half active; cancels the booked turn."""
@@ -207,19 +207,26 @@ class Commands:
         alg = target.alg if guards.last_in_issuer_set(view.ring, target) else policy.alg
         return self._custody.create(alg, view.ring.id, rsa_bits=policy.rsa_bits, printable=policy.printable)
 
-    def _act(self, name: str, steps_of: StepsOf, actor: Actor, *, dry_run: bool) -> Outcome:
+    def _act(
+        self, name: str, steps_of: StepsOf, actor: Actor, *, dry_run: bool, made: Made | None = None
+    ) -> Outcome:
         done: tuple[Step, ...] = ()
+        before: KeyRing | None = None
 
         def change(view: View) -> Change | None:
-            nonlocal done
+            nonlocal done, before
+            before = view.ring
             done = tuple(steps_of(view))
             return commit_of(view, done, actor) if done else None
 
         if dry_run:
             view = self._store.load(name)
             wanted = change(view)
+            let_go(self._custody, view.ring, view.ring, made=made)
             return Outcome(view.ring if wanted is None else wanted.ring, done)
-        return Outcome(self._store.update(name, change, at=read(self._clock)), done)
+        after = self._store.update(name, change, at=read(self._clock))
+        let_go(self._custody, before or after, after, made=made)
+        return Outcome(after, done)
 
 
 def demand_ring_name(name: str) -> None:

@@ -16,7 +16,7 @@ from jwturn.core.steps import Add, Create, Promote, Step
 from jwturn.ports.clock import Clock
 from jwturn.ports.custody import Custody, Made
 from jwturn.ports.store import Change, ChangeOf, RingStore, View
-from jwturn.service.commit import commit_of, fresh_standby
+from jwturn.service.commit import commit_of, fresh_standby, let_go
 from jwturn.service.watch import StoreWatch
 
 ROUNDS_MAX: Final = 12
@@ -42,8 +42,8 @@ class Rotator:
     def turn(self, name: str) -> Turned:
         """Takes every step that is due on the ring named `name`.
 
-        Raises LostRace, ClocksDisagree, Unavailable, CustodyError, IntegrityError; every commit that was made before stays.
-        A custody that makes no key holds up no step but those that need one.
+        Raises LostRace, ClocksDisagree, Unavailable, CustodyError, IntegrityError; every commit that was made
+        before stays. A custody that makes no key holds up no step but those that need one.
         """
         done: list[Step] = []
         for _ in range(ROUNDS_MAX):
@@ -65,13 +65,16 @@ class Rotator:
         except JwturnError as error:
             failed = error
         taken: tuple[Step, ...] = ()
+        before = view.ring
 
         def change(current: View) -> Change | None:
-            nonlocal taken
+            nonlocal taken, before
+            before = current.ring
             taken = with_key(current, plan(current.ring, current.leases, current.now), made)
             return commit_of(current, taken, self._actor) if taken else None
 
-        self._update(view.ring.name, change)
+        after = self._update(view.ring.name, change)
+        let_go(self._custody, before, after, made=made)
         if failed is not None:
             raise failed
         return taken
@@ -88,10 +91,10 @@ class Rotator:
 
         self._update(name, change)
 
-    def _update(self, name: str, change: ChangeOf) -> None:
+    def _update(self, name: str, change: ChangeOf) -> KeyRing:
         reading = self._watch.reading()
         with self._watch.judging(reading):
-            self._store.update(name, change, at=reading)
+            return self._store.update(name, change, at=reading)
 
 
 def with_key(view: View, steps: tuple[Step, ...], made: Made | None) -> tuple[Step, ...]:
