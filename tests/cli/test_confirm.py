@@ -23,7 +23,7 @@ def test_a_kid_typed_back_whole_or_as_shown_goes_on(stage: Stage, whole: bool) -
     active = stage.kids()[0]
     done = typed(stage, active if whole else active[:8], "revoke", active[:8], *REVOKE)
     assert done.code == 0
-    assert "Type the kid to revoke: " in done.out + done.err
+    assert f"Type the kid to revoke ({active[:8]}): " in done.out + done.err
     assert states(stage)[0] in ("revoked", "retired")
 
 

@@ -69,7 +69,7 @@ ACTS: dict[str, Callable[[World, int], object]] = {
 
 
 def nothing_is_missed(world: World, part: float) -> None:
-    """Between now and `next_due` nothing becomes due, however much of the time was seen; then something is."""
+    """Until `next_due` nothing becomes due, however much of the time was seen; then something is."""
     due = next_due(world.ring, world.leases, world.now)
     if due is None:
         assert plan(world.ring, world.leases, Now(world.at + 3650 * DAY, world.seen + 3650 * DAY, TICK)) == ()

@@ -61,7 +61,7 @@ def test_a_turn_promotes_the_mature_standby_and_another_mature_one_is_there_afte
 
 
 def test_promote_waits_for_the_lead_and_says_how_long(world: World) -> None:
-    with pytest.raises(StateForbids, match=r"may sign comes in 24h 4\dm") as refused:
+    with pytest.raises(StateForbids, match=r"may not sign yet: its lead ends in 24h 4\dm") as refused:
         world.do(steps.Promote("k2", Reason.PERSON))
     assert "before-lead" in refused.value.hint
 

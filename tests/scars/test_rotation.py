@@ -45,7 +45,7 @@ def test_a_new_key_does_not_sign_while_a_set_answered_before_it_may_be_in_use() 
     stage.node.commands.set_policy("default", ANN, changes={"alg": "EdDSA"})
     watched.run(S)
     born = next(key for key in stage.view.ring.keys if key.alg == "EdDSA")
-    with pytest.raises(StateForbids, match="may sign comes in"):
+    with pytest.raises(StateForbids, match="may not sign yet: its lead ends in"):
         stage.node.commands.promote("default", ANN, kid=born.kid)
     watched.run(2 * HOUR + LATEST)
     first = next(at for at, body in watched.sets if born.kid.encode() in body)

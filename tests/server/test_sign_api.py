@@ -241,3 +241,11 @@ def test_a_defect_is_a_500_that_says_nothing_of_itself(world: World, monkeypatch
     assert (found.status, found.code) == (500, "internal")
     assert b"canary" not in found.body
     assert json.loads(found.body)["title"] == "Internal Server Error"
+
+
+@pytest.mark.parametrize("item", [{"claims": {"sub": "a"}}, {"claims": {}, "ttl": "1m", "audience": "x"}])
+def test_an_item_of_a_batch_is_a_claims_set_and_no_body(world: World, item: dict[str, Any]) -> None:
+    status, code, hint = refused(world, {"batch": [{"sub": "bob"}, item]})
+    assert (status, code) == (400, "claims_malformed")
+    assert "an item is a claims set" in hint
+    assert len(signed(world, {"batch": [{"claims": {}, "sub": "c"}, {"claims": "a word"}]})["tokens"]) == 2

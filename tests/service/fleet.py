@@ -32,7 +32,7 @@ from tests.service.stage import ISSUER, HeldKek
 
 S: Final = timedelta(seconds=1)
 ZERO: Final = timedelta()
-TICK: Final = 30 * S
+TICK: Final = 15 * S
 RATE: Final = 0.001
 EPS: Final = S
 BOB: Final = Actor("bob", "at a bad moment")
@@ -52,10 +52,10 @@ POLICY: Final[dict[str, Any]] = {
     "signer_refresh": 14 * S,
     "leeway_max": 60 * S,
 }
-"""A lead of six and a half minutes, in ticks of half a minute."""
+"""A lead of six and a half minutes, in ticks of a quarter of a minute."""
 EDITS: Final[dict[str, tuple[int, ...]]] = {
-    "verifier_ttl_max": (220, 300, 330),
-    "publish_delay_max": (40, 60, 90),
+    "verifier_ttl_max": (90, 90, 330),
+    "publish_delay_max": (20, 60, 90),
     "token_ttl_max": (20, 150, 400),
     "leeway_max": (5, 60, 90),
     "signer_lease": (40, 60, 150),
@@ -286,7 +286,7 @@ class Fleet:
                 self._command(node.commands, self.ring)
 
     def _clocks(self) -> list["Dial | Fleet"]:
-        """Whose clock may jump: the store's, a node's, or (twice as often) the machine's that has them all."""
+        """Whose clock may jump: the store's, a node's, or (twice as often) that of all of them."""
         return [self.dial, self, self, *(node.clock for node in self.nodes)]
 
     def _command(self, commands: Commands, ring: KeyRing) -> None:
@@ -308,7 +308,7 @@ class Fleet:
                 lambda: commands.hold("default", BOB, kid=draw.choice([kid, None])),
                 lambda: commands.release("default", BOB, kid=draw.choice([kid, None])),
             ],
-            [12, 12, 1, 3, 3, 1, 1, 1, 1, 3],
+            [15, 15, 1, 3, 3, 1, 1, 1, 1, 4],
         )[0]()
 
     def look(self) -> None:

@@ -83,7 +83,7 @@ def test_promote_waits_for_the_lead_and_says_so(stage: Stage) -> None:
     with pytest.raises(StateForbids, match="no mature standby") as refused:
         stage.node.commands.promote("default", ANN)
     assert "--before-lead" in refused.value.hint
-    with pytest.raises(StateForbids, match="may sign comes in 24h"):
+    with pytest.raises(StateForbids, match="may not sign yet: its lead ends in 24h"):
         stage.node.commands.promote("default", ANN, kid=kid_of(stage, "standby"))
     assert stage.states() == ["active", "standby"]
 

@@ -300,4 +300,4 @@ def test_a_ring_that_does_not_come_to_rest_is_an_error_and_not_an_endless_loop()
             return stage.store.load("fresh").ring
 
     with pytest.raises(JwturnError, match="did not come to rest"):
-        Rotator(Deaf(), stage.custody, stage.clock, who="n").turn("fresh")  # type: ignore[arg-type]  # a store that lies
+        Rotator(Deaf(), stage.custody, stage.clock, who="n").turn("fresh")

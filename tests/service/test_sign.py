@@ -229,7 +229,7 @@ def test_one_refresh_of_many_rings_is_one_agreement(stage: Stage) -> None:
     stage.clock.advance(10 * S)
     stage.clock.jump(70 * S)
     for _ in range(2):
-        with pytest.raises(Unavailable, match="agree twice|move alike|apart"):
+        with pytest.raises(Unavailable, match=r"agree twice|move alike|apart"):
             stage.node.signing.refresh()
     with pytest.raises(Unavailable, match="agree twice"):
         stage.node.signing.sign("a", {})

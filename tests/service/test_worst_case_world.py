@@ -19,7 +19,7 @@ from jwturn.core.timing import SECOND, Bounds, Due, horizon, lead
 from jwturn.service.sign import Signed, SigningService
 from jwturn.stores import grants
 from jwturn.testing.clock import START
-from tests.service.fleet import EPS, RATE, ZERO, Fleet, Hazards, Node, S
+from tests.service.fleet import EPS, ZERO, Fleet, Hazards, Node
 
 
 class Violation(BaseException):
@@ -147,13 +147,19 @@ STALLING = replace(CALM, stall=0.3, act=0.1)
 MOODS = (CALM, ROUGH, JUMPY, BUSY, STALLING)
 
 
-def play(seed: int, hazards: Hazards | None = None, minutes: int = 60) -> WorstCase:
+def play(seed: int, hazards: Hazards | None = None, minutes: int = 40) -> WorstCase:
     """A fleet's life. Raises Violation."""
     fleet = WorstCase(seed, hazards or MOODS[seed % len(MOODS)])
     fleet.live(timedelta(minutes=minutes))
     fleet.look()
     fleet.end()
     return fleet
+
+
+def play_many(hazards: Hazards, lives: int = 16) -> None:
+    """Many short lives, one after the other. Raises Violation."""
+    for seed in range(lives):
+        play(seed, hazards)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -190,6 +196,17 @@ def no_lease_check(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SigningService, "_hold", held)
 
 
+def no_second_look(patch: pytest.MonkeyPatch) -> None:
+    sign = SigningService._sign
+
+    def signed(self: SigningService, held: Any, *args: Any) -> Any:
+        made = sign(self, held, *args)
+        object.__setattr__(held, "deadline", timedelta.max)
+        return made
+
+    patch.setattr(SigningService, "_sign", signed)
+
+
 def no_seen_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(guards, "may_sign", lambda key, now: Due(key.sign_from) if key.sign_from else None)
 
@@ -208,6 +225,7 @@ def stamped_at_once(patch: pytest.MonkeyPatch) -> None:
         (no_leeway, CALM, "refused"),
         (last_mark_only, BUSY, "refused|mark"),
         (no_lease_check, ROUGH, "lease"),
+        (no_second_look, ROUGH, "lease"),
         (no_seen_time, JUMPY, "too early"),
         (stamped_at_once, STALLING, "too early|refused"),
     ],
@@ -220,5 +238,4 @@ def test_without_any_one_of_its_rules_it_fails(
 ) -> None:
     forget(monkeypatch)
     with pytest.raises(Violation, match=words):
-        for seed in range(12):
-            play(seed, hazards)
+        play_many(hazards)

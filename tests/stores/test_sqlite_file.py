@@ -318,3 +318,13 @@ def test_connections_are_used_again_and_closed(stage):
     stage.store.close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         kept.execute("SELECT 1")
+
+
+def test_a_store_that_is_moved_away_while_we_run_is_unavailable_and_goes_on_when_it_is_back(stage, path):
+    away = path.with_name("away.db")
+    path.rename(away)
+    with pytest.raises(Unavailable, match="is gone") as refused:
+        stage.store.load("web")
+    assert (refused.value.code, refused.value.http_status) == ("store_gone", 503)
+    away.rename(path)
+    assert stage.store.load("web").ring.active is not None

@@ -85,6 +85,17 @@ def _kept(app: "App", file: str) -> "dict[str, Head]":
     return found
 
 
+def _say_when_signing_goes_on(inv: Invocation, app: "App", name: str) -> None:
+    from jwturn.cli.rings import until_one_may_sign
+
+    view = app.store.load(name)
+    if view.ring.active is None:
+        inv.say(f"nobody signs {until_one_may_sign(view)}")
+        inv.say(
+            f'hint:  wait, or: jwturn promote --ring {name} --before-lead --reason "..." (costs refusals)'
+        )
+
+
 @click.command(cls=Verb, example='$ jwturn recover --reason "disk lost; restored the backup of Monday"')
 @reason
 @click.pass_obj
@@ -109,6 +120,7 @@ def recover(inv: Invocation, *, reason: str | None) -> int:
                 done = compose.recover(app, name, inv.actor(reason))
                 app.rotator.turn(name)
                 inv.show(f"ring {name} goes on in era {done.ring.era}")
+                _say_when_signing_goes_on(inv, app, name)
                 told.append(
                     {"ring": name, "era": done.ring.era, "steps": [step_json(step) for step in done.steps]}
                 )

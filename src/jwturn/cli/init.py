@@ -39,6 +39,7 @@ def init(inv: Invocation, /, *, existing: bool, offline: bool, **given: Any) -> 
 
     On a store that is there, add the ring that --ring names.
     """
+    _demand_scheme(given["issuer"])
     settings = inv.settings(new=True, given=_overlay(given["kek"], given["tick_cap"]))
     ring, policy = inv.ring_name, _policy(settings, inv.ring_name, given)
     app = _existing_store(inv, settings, ring)
@@ -53,6 +54,17 @@ def init(inv: Invocation, /, *, existing: bool, offline: bool, **given: Any) -> 
         if app is not None:
             app.close()
     return 0
+
+
+def _demand_scheme(issuer: str | None) -> None:
+    from jwturn.core.errors import BadInput
+
+    if issuer is not None and "://" not in issuer:
+        raise BadInput(
+            f"the issuer {issuer!r} is no URL: it has no scheme",
+            hint=f"--issuer https://{issuer}",
+            code="issuer_malformed",
+        )
 
 
 def create(inv: Invocation, *, issuer: str) -> "App":

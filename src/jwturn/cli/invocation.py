@@ -137,7 +137,7 @@ class Invocation:
             return
         if not at_terminal():
             raise click.UsageError(f"{what} asks at a terminal for the kid; without one say --yes")
-        typed = click.prompt(f"Type the kid to {what}", prompt_suffix=": ", err=True)
+        typed = click.prompt(f"Type the kid to {what} ({shown})", prompt_suffix=": ", err=True)
         if typed.strip() not in (kid, shown):
             raise BadInput(
                 "that is another kid; nothing was changed", hint=f"it is {shown}", code="not_confirmed"

@@ -129,6 +129,9 @@ def run(arguments: Sequence[str], *, clock: "Clock | None" = None) -> int:
     except (JwturnError, FatalStorage) as error:
         told = {"code": error.code, "message": error.message, "hint": error.hint}
         return _report(invocation, told, error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help())
+        return 0 if error.ctx.parent is None else EX_USAGE
     except click.ClickException as error:
         return _report(invocation, _usage(error), EX_USAGE)
     except Exception as error:  # noqa: BLE001  # the last line: no traceback, and no text that may hold a secret

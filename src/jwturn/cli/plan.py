@@ -63,10 +63,14 @@ def _agenda(inv: Invocation, app: "App") -> int:
 
 def _tried(inv: Invocation, app: "App", changes: tuple[str, ...]) -> int:
     from jwturn.cli.policy import show_diff
+    from jwturn.core.policy import warnings
     from jwturn.core.policy_text import parse_changes
 
     view = app.store.load(inv.ring_name)
     wanted = app.commands.set_policy(
         view.ring.name, inv.actor(), changes=parse_changes(changes), dry_run=True
     )
-    return 2 if show_diff(inv, view, wanted.ring.policy) else 0
+    changed = show_diff(inv, view, wanted.ring.policy)
+    for words in warnings(wanted.ring.policy):
+        inv.warn(words)
+    return 2 if changed else 0

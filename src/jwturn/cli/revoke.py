@@ -18,8 +18,10 @@ EXAMPLE = """\
 $ jwturn revoke b7Jm2kQe --reason "laptop stolen"
 key b7Jm2kQe (ES256) is ACTIVE: 41,870 live tokens fail if you revoke now; the last would have expired in 54m
 replacement xK9dQ41c has been published for 3d: every declared verifier holds it
-trust ends: signers <= 10s, cut off <= 10m; verifiers: jose <= 46m 3s, usually 10m, ...
-Type the kid to revoke: b7Jm2kQe"""
+trust ends:
+  signers <= 10s, cut off <= 10m
+  jose <= 46m 3s, usually 10m, 1h 47m if it cannot refresh
+Type the kid to revoke (b7Jm2kQe): b7Jm2kQe"""
 
 
 @click.command(cls=Verb, example=EXAMPLE)
@@ -70,8 +72,9 @@ def _words(view: "View", effect: "RevokeEffect") -> list[str]:
     if active:
         lines.append(_replacement(view, effect))
     refresh, lease = (format_duration(span) for span in (effect.signers_refresh, effect.signers_lease))
-    signers = f"signers <= {refresh}, cut off <= {lease}; " if active else ""
-    return [*lines, f"trust ends: {signers}verifiers: {ends_words(effect.verifiers)}"]
+    ends = [f"signers <= {refresh}, cut off <= {lease}"] if active else []
+    ends += [ends_words([end]) for end in effect.verifiers]
+    return [*lines, "trust ends:", *(f"  {words}" for words in ends)]
 
 
 def _last(exp: "datetime | None", now: "datetime") -> str:

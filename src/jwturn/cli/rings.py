@@ -26,6 +26,7 @@ from jwturn.core.steps import (
     name_of,
 )
 from jwturn.ports.store import View
+from jwturn.service.health import UNNAMED
 
 HEAD = ("KID", "ALG", "STATE", "SINCE", "NEXT")
 _ENDS = {Shred: "private half shredded", Retire: "retired", Discard: "discarded"}
@@ -113,10 +114,8 @@ def step_words(step: Step, shown: Mapping[str, str]) -> str:
             return f"create a standby ({step.alg})"
         case Add():
             return f"add {shown.get(step.key.kid, step.key.kid[:8])} as {step.key.state}"
-        case Stamp():
-            return "write the times of what was committed"
-        case DropEasings():
-            return "the shorter bounds of the policy count"
+        case Stamp() | DropEasings():
+            return UNNAMED[type(step)]
         case BookTurn():
             return "cancel the turn" if step.at is None else f"book the turn for {step.at:%Y-%m-%d %H:%M:%SZ}"
     name = name_of(step).replace("_", " ")

@@ -7,7 +7,7 @@ import click
 
 from jwturn.cli.invocation import Invocation
 from jwturn.cli.options import Verb
-from jwturn.core.errors import ConfigError, NotFound
+from jwturn.core.errors import ConfigError, IntegrityError, JwturnError, NotFound
 
 if TYPE_CHECKING:
     from jwturn.compose import App
@@ -70,8 +70,10 @@ def _opened(inv: Invocation, *, make: bool) -> "App":
 
 def _tell(inv: Invocation, app: "App", url: str, *, make: bool) -> None:
     """Once the port is bound: where the JWKS is, and on the first start how to sign."""
-    jwks = f"{url}/.well-known/jwks.json"
-    inv.show(f"JWKS   {jwks}")
+    _say_what_is_refused(app)
+    sets = _sets(app, url)
+    for address, what in sets:
+        inv.show(f"JWKS   {address}" + (f"  ({what})" if len(sets) > 1 else ""))
     token = _first_token(inv, app) if make and not app.store.tokens() else None
     if token is not None:
         inv.show(f"token  {token} (role signer, ring {inv.ring_name}; it is not shown again)")
@@ -82,9 +84,44 @@ def _tell(inv: Invocation, app: "App", url: str, *, make: bool) -> None:
         )
     elif make:
         inv.show("token  made before and not shown again; for another: jwturn token new NAME")
-    inv.emit(jwks=jwks, token=token)
+    jwks = [address for address, _ in sets]
+    inv.emit(jwks=jwks[0] if jwks else None, sets=jwks, token=token)
     if sys.stderr.isatty():
         inv.say(f"listening on {url}; Ctrl-C stops it")
+
+
+def _sets(app: "App", url: str) -> list[tuple[str, str]]:
+    """Where each set is asked for at this address, and whose it is.
+
+    The bare path answers for one issuer; of several each ring has a path of its own.
+    """
+    from jwturn.service.publish import JWKS_PATH
+
+    rows = app.store.rings()
+    if len({row.issuer for row in rows}) <= 1:
+        return [(url + JWKS_PATH, "")]
+    return [
+        (f"{url}/rings/{row.name}{JWKS_PATH}", f"ring {row.name} of {row.issuer}")
+        for row in rows
+        if not _symmetric(app, row.name)
+    ]
+
+
+def _symmetric(app: "App", ring: str) -> bool:
+    try:
+        return app.store.load(ring).ring.policy.symmetric
+    except JwturnError:
+        return False
+
+
+def _say_what_is_refused(app: "App") -> None:
+    """Loud: a ring that answers nobody (such as one older than its witness), and the way out."""
+    for row in app.store.rings():
+        try:
+            app.store.load(row.name)
+        except IntegrityError as error:
+            click.echo(f"error: {error.message}\n       ring {row.name} answers 503 until then", err=True)
+            click.echo(f"hint:  {error.hint}", err=True)
 
 
 def _first_token(inv: Invocation, app: "App") -> str:

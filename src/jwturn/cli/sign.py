@@ -51,7 +51,11 @@ def _read(limit: int) -> dict[str, Any]:
 
     if at_terminal():
         raise click.UsageError("no claims: give a JSON object on stdin, or --claim sub=alice")
-    claims = strict_json.loads(read_input("-", limit=limit))
+    given = read_input("-", limit=limit)
+    if not given.strip():
+        hint = """echo '{"sub": "alice"}' | jwturn sign, or: jwturn sign --claim sub=alice"""
+        raise BadInput("no claims: standard input is empty", code="claims_malformed", hint=hint)
+    claims = strict_json.loads(given)
     if not isinstance(claims, dict):
         raise BadInput(
             "the claims are not a JSON object", code="claims_malformed", hint='such as {"sub": "alice"}'

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NAME: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._@-]{0,63}")
 """It stands in logs, events and errors, and is an argument of `token withdraw`."""
+STOPS_SECONDS: Final = 2
+"""How often a service reads the tokens again."""
 ROLES = ("signer", "verifier", "auditor", "operator", "admin")
 
 
@@ -85,10 +87,17 @@ def list_(inv: Invocation) -> int:
 @click.pass_obj
 def withdraw(inv: Invocation, *, name: str, reason: str | None) -> int:
     """End the use of an API token at once."""
+    from jwturn.cli.output import relative
+
     with inv.open() as app:
-        gone = app.store.withdraw_token(name, app.clock.now(), inv.actor(reason))
         now = app.clock.now()
-    inv.show(f"API token {name} is withdrawn")
+        before = next((row.withdrawn for row in app.store.tokens() if row.name == name), None)
+        gone = app.store.withdraw_token(name, now, inv.actor(reason))
+    if before is not None:
+        inv.show(f"API token {name} was withdrawn before ({relative(before, now)})")
+    else:
+        inv.show(f"API token {name} is withdrawn")
+        inv.say(f"a running service takes it for {STOPS_SECONDS}s more at most, while its store answers")
     inv.emit(**_json(gone, now))
     return 0
 

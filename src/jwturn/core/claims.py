@@ -58,6 +58,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "nbf_future": "wait until nbf, or compare this clock with the issuer's",
     "exp_past_key": "treat it as a theft: find who else holds this key, and revoke what it could sign",
     "iss_wrong": "this verifier is configured for another issuer",
+    "aud_missing": "it was made for no audience: have it made for this one, or do not ask for an audience",
     "aud_wrong": "this token was made for somebody else; check the audience configured here",
     "lifetime_too_long": "ask for shorter tokens, or raise token_ttl_max",
 }

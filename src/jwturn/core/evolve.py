@@ -75,11 +75,15 @@ def _move(key: Key, state: KeyState, **changes: Any) -> Key:
 
 def _wait(what: str, due: Due | None, now: Now, hint: str) -> StateForbids:
     if due is None:
-        return StateForbids(f"{what} has no known time yet", hint=hint)
+        return StateForbids(f"{what} at a time not known yet", hint=hint)
     left = due.eta(now) - now.at
-    return StateForbids(
-        f"{what} comes in {format_duration(left)} ({due.eta(now):%Y-%m-%d %H:%M:%SZ})", hint=hint
-    )
+    return StateForbids(f"{what} in {format_duration(left)} ({due.eta(now):%Y-%m-%d %H:%M:%SZ})", hint=hint)
+
+
+def _shown(ring: KeyRing, kid: str) -> str:
+    """A kid as people read it: 8 characters, whole where another key of the ring begins so."""
+    alike = [key for key in ring.keys if key.kid.startswith(kid[:8])]
+    return kid[:8] if len(alike) <= 1 else kid
 
 
 def _add(ring: KeyRing, step: steps.Add, act: _Act) -> KeyRing:
@@ -124,7 +128,7 @@ def _promote(ring: KeyRing, step: steps.Promote, act: _Act) -> KeyRing:
     due = guards.may_sign(key, now)
     if step.waiver is None and (due is None or not due.reached(now)):
         hint = "wait, or promote --before-lead (admin) and read who will refuse"
-        raise _wait(f"the time from which key {key.kid} may sign", due, now, hint)
+        raise _wait(f"key {_shown(ring, key.kid)} may not sign yet: its lead ends", due, now, hint)
     if step.waiver is Waiver.FIRST_KEY and (ring.issuer_served or ring.active is not None):
         raise StateForbids(
             f"issuer {ring.issuer} has been served: no key may skip its lead", hint="jwturn plan"
@@ -175,7 +179,7 @@ def _shred(ring: KeyRing, step: steps.Shred, act: _Act) -> KeyRing:
     due = guards.may_shred(ring, key, act.leases, act.now)
     if due is None or not due.reached(act.now):
         raise _wait(
-            f"the time to shred key {key.kid}",
+            f"key {_shown(ring, key.kid)} may not be shredded yet: it may be",
             due,
             act.now,
             "a hold, the roll-back window or a lease is on it",
@@ -187,7 +191,8 @@ def _retire(ring: KeyRing, step: steps.Retire, act: _Act) -> KeyRing:
     key = ring.key(step.kid)
     due = guards.may_retire(ring, key, act.leases, act.now)
     if due is None or not due.reached(act.now):
-        raise _wait(f"the time to retire key {key.kid}", due, act.now, "its tokens must expire first")
+        what = f"key {_shown(ring, key.kid)} may not be retired yet: it may be"
+        raise _wait(what, due, act.now, "its tokens must expire first")
     return _gone(ring, key, step.reason, act)
 
 
@@ -198,14 +203,23 @@ def _discard(ring: KeyRing, step: steps.Discard, act: _Act) -> KeyRing:
     if key.state is STANDBY:
         over = guards.tail_over(key, act.leases, act.now)
         if over is None or not over.reached(act.now):
-            what = f"the end of the last token others signed with key {key.kid}"
+            what = f"others signed with key {_shown(ring, key.kid)}: the last of these tokens ends"
             raise _wait(what, over, act.now, "wait, or revoke it")
         return _gone(ring, key, step.reason, act)
     due = guards.may_retire(ring, key, act.leases, act.now)
     endless = guards.tail_over(key, act.leases, act.now) is None
     if key.state is VERIFY_ONLY and (endless or (due is not None and due.reached(act.now))):
         return _gone(ring, key, step.reason, act)
-    raise _wait(f"the time to discard {key.state} key {key.kid}", due, act.now, "revoke ends its use at once")
+    shown = _shown(ring, key.kid)
+    if key.state is not VERIFY_ONLY:
+        raise StateForbids(
+            f"key {shown} is {key.state}: only a standby or a past verify-only key is discarded",
+            hint=f"jwturn revoke {shown} ends its use at once"
+            if key.state is ACTIVE
+            else "jwturn keys --all",
+        )
+    what = f"verify-only key {shown} may not be discarded yet: it may be"
+    raise _wait(what, due, act.now, f"wait, or end its use at once: jwturn revoke {shown}")
 
 
 def _gone(ring: KeyRing, key: Key, reason: str, act: _Act) -> KeyRing:

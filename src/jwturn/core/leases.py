@@ -85,7 +85,7 @@ def signable(ring: KeyRing, now: datetime) -> Key:
     if key is None:
         raise Unavailable(
             f"ring {ring.name} has no active key",
-            hint=f"jwturn plan --ring {ring.name}",
+            hint=f"wait (jwturn status --ring {ring.name} says how long), or: jwturn promote --before-lead",
             code="no_active_key",
         )
     if key.sign_from is None or key.promoted is None or key.promoted.at < key.sign_from:

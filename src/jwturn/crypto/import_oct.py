@@ -36,7 +36,7 @@ def check_secret(row: Hmac, data: bytes) -> tuple[str, ...]:
 
 
 def _judged(row: Hmac, data: bytes) -> tuple[str, ...]:
-    hint = "let jwturn make one, or: openssl rand -base64 48"
+    hint = "let jwturn make one, or: openssl rand -base64 48 | tr -d '\\n'"
     if is_known(data):
         raise WeakKey("the secret is a published one", code="known_secret", hint=hint)
     bits = estimate_bits(data)

@@ -44,7 +44,7 @@ def hmac_secret(row: Hmac, private: Secret) -> bytes:
     if len(private) < row.secret_min:
         raise WeakKey(
             f"an HMAC secret of {len(private)} bytes: {row.name} needs {row.secret_min} or more",
-            hint="let jwturn make one, or: openssl rand -base64 48",
+            hint="let jwturn make one, or: openssl rand -base64 48 | tr -d '\\n'",
         )
     return private.reveal()
 

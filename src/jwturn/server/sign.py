@@ -19,6 +19,7 @@ from jwturn.service.sign import Signed, SigningService
 FAST: Final = frozenset({"ES256", "EdDSA", "Ed25519", "HS256", "HS384", "HS512"})
 """Algorithms that sign in less time than it takes to hand the work to a thread (below 50 us)."""
 INLINE_MAX: Final = 8
+_BODY: Final = frozenset({"claims", "ttl", "audience"})
 
 
 async def sign(service: Service, call: Call) -> Answer:
@@ -27,6 +28,8 @@ async def sign(service: Service, call: Call) -> Answer:
     if (body.claims is None) == (body.batch is None):
         raise BadInput("say either claims or batch", hint=bodies.Sign.stray, code="claims_missing")
     sets = [body.claims] if body.claims is not None else body.batch or []
+    for item in body.batch or ():
+        _demand_claims(item)
     if len(sets) > service.batch_max:
         raise TooLarge(
             f"a batch may hold {service.batch_max} sets of claims, not {len(sets)}",
@@ -40,6 +43,16 @@ async def sign(service: Service, call: Call) -> Answer:
     signed = work() if inline else await service.signing_lane.run(work)
     told = [shown.Token(token=one.token, kid=one.kid, expires_at=one.expires) for one in signed]
     return json_answer(told[0] if body.claims is not None else shown.Tokens(tokens=told))
+
+
+def _demand_claims(item: Mapping[str, Any]) -> None:
+    """Raises BadInput for an item that is a body of its own: its token would have no subject."""
+    if isinstance(item.get("claims"), dict) and _BODY.issuperset(item):
+        raise BadInput(
+            "an item of the batch holds claims inside claims",
+            hint='an item is a claims set: {"batch": [{"sub": "alice"}], "ttl": "10m"}',
+            code="claims_malformed",
+        )
 
 
 def _signed(

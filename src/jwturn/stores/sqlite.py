@@ -189,7 +189,7 @@ class SqliteDatabase:
 
     def _current(self) -> _Pool:
         if not self.exists():
-            raise no_store()
+            raise no_store() if self._pool is None else self._gone()
         with naming(self._path):
             found = os.lstat(self._path)
         demand_private(self._path, found)
@@ -200,6 +200,13 @@ class SqliteDatabase:
             self._end(pool)
         self._pool = pool = _Pool(inode)
         return pool
+
+    def _gone(self) -> Unavailable:
+        return Unavailable(
+            f"{self._path}: the store was there and is gone",
+            hint="was it moved, or its disk unmounted? put it back: it goes on by itself",
+            code="store_gone",
+        )
 
     def _end(self, pool: _Pool) -> None:
         if pool.pid == os.getpid():
