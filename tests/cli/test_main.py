@@ -132,9 +132,13 @@ def test_an_interrupt_ends_with_130(stage: Stage, monkeypatch: pytest.MonkeyPatc
 
 def test_following_events_ends_quietly_on_an_interrupt(stage: Stage) -> None:
     command = [sys.executable, "-u", "-c", RUN, "events", "--follow"]
-    process = subprocess.Popen(
-        command, cwd=stage.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    ignored = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background inherits SIG_IGN
+    try:
+        process = subprocess.Popen(
+            command, cwd=stage.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, ignored)
     assert process.stdout is not None
     assert process.stdout.readline().startswith("SEQ  AT ")
     assert process.stdout.readline().startswith("1    2030-01-01")

@@ -122,3 +122,17 @@ def test_a_ring_that_is_gone_is_noticed(stage: Stage) -> None:
 def test_a_long_chain_is_walked_page_by_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jwturn.service.audit.PAGE", 2)
     assert verify_store(stage.store)[1].head == stage.store.head(ring_id(stage))
+
+
+def test_a_chain_that_grows_while_it_is_read_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    pages = stage.store.events
+
+    def growing(chain: str, after: int = 0, limit: int = 1000) -> Sequence[Event]:
+        if after == 0 and chain != STORE_CHAIN:
+            stage.node.commands.hold("default", ANN, kid=None)
+        return pages(chain, after, limit)
+
+    monkeypatch.setattr(stage.store, "events", growing)
+    chains = {chain.name: chain.head for chain in verify_store(stage.store)}
+    assert chains["default"].count == stage.view.ring.event_count

@@ -32,8 +32,8 @@ class _Wanted:
     heads: dict[str, dict[int, str]] = field(default_factory=dict)
 
     def add(self, chain: str, head: Head) -> None:
-        if head.count:
-            self.heads.setdefault(chain, {})[head.count] = head.hash
+        if head.count and self.heads.setdefault(chain, {}).setdefault(head.count, head.hash) != head.hash:
+            raise _forked(chain, head.count)
 
 
 def heads(store: AuditStore) -> dict[str, Head]:
@@ -45,8 +45,9 @@ def heads(store: AuditStore) -> dict[str, Head]:
 def verify_store(store: AuditStore, kept: Mapping[str, Head] | None = None) -> list[Chain]:
     """Every chain of the store, whole; `kept` are heads from elsewhere that must lie on them.
 
-    Raises IntegrityError naming the first event that was edited, dropped, moved, cut off or forged, or the
-    ring whose head does not carry its MAC.
+    A chain may grow meanwhile: the ends it had before must lie on it, and the ring's own end after must not
+    be behind it. Raises IntegrityError naming the first event that was edited, dropped, moved, cut off or
+    forged, or the ring whose head does not carry its MAC.
     """
     wanted = _Wanted()
     for chain, head in (kept or {}).items():
@@ -57,15 +58,19 @@ def verify_store(store: AuditStore, kept: Mapping[str, Head] | None = None) -> l
     for chain in wanted.heads.keys() - known:
         raise IntegrityError(f"the audit chain {chain} is gone", hint=_HINT, code="chain_cut")
     for row in rows:
-        ring = store.load(row.name).ring
+        before = store.load(row.name).ring
+        wanted.add(row.id, Head(before.event_count, before.event_hash))
         head = _walk(store, row.id, wanted)
-        if head != Head(ring.event_count, ring.event_hash):
-            raise _cut(row.name, head.count)
+        after = store.load(row.name).ring
+        grown = after.event_count > head.count
+        if not grown and Head(after.event_count, after.event_hash) != head:
+            raise _cut(row.name, after.event_count)
         found.append(Chain(row.id, row.name, head))
     return found
 
 
 def _walk(store: AuditStore, chain: str, wanted: _Wanted) -> Head:
+    wanted.add(chain, store.head(chain))
     head = Head(0, "")
     for page in _pages(store, chain):
         head = verify(page, chain=chain, after=head)
@@ -74,7 +79,7 @@ def _walk(store: AuditStore, chain: str, wanted: _Wanted) -> Head:
             if event.action == "checkpoint":
                 for other, (count, digest) in event.detail.items():
                     wanted.add(other, Head(count, digest))
-    if head != store.head(chain) or any(count > head.count for count in wanted.heads.get(chain, {})):
+    if any(count > head.count for count in wanted.heads.get(chain, {})):
         raise _cut(chain, head.count)
     return head
 
@@ -88,11 +93,15 @@ def _pages(store: AuditStore, chain: str) -> Iterator[list[Event]]:
 
 def _check(event: Event, wanted: Mapping[int, str]) -> None:
     if wanted.get(event.seq, event.hash) != event.hash:
-        raise IntegrityError(
-            f"audit chain {event.chain}, event {event.seq}: another was witnessed in its place",
-            hint=_HINT,
-            code="chain_forked",
-        )
+        raise _forked(event.chain, event.seq)
+
+
+def _forked(chain: str, seq: int) -> IntegrityError:
+    return IntegrityError(
+        f"audit chain {chain}, event {seq}: another was witnessed in its place",
+        hint=_HINT,
+        code="chain_forked",
+    )
 
 
 def _cut(chain: str, count: int) -> IntegrityError:

@@ -13,19 +13,18 @@ from jwturn.ports.store import RingStore, View
 
 
 class StoreWatch:
-    """Watches a store's clock against the node's. Thread-safe."""
+    """Watches a store's clock against the node's. Thread-safe.
+
+    `trusted`: whether anything may rest on the store's clock.
+    """
 
     def __init__(self, store: RingStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._watch = Watch()
+        self.trusted = True
         self._name: str | None = None
         self._lock = threading.Lock()
-
-    @property
-    def trusted(self) -> bool:
-        """Whether anything may rest on the store's clock."""
-        return self._watch.trusted
 
     def reading(self) -> Reading:
         """The node's clocks and what it knows of the store's, for a transaction that is about to be asked."""
@@ -61,6 +60,7 @@ class StoreWatch:
             self._watch = self._watch.heard(
                 store_now, asked=reading.boottime, answered=answered, refresh=refresh
             )
+            self.trusted = self._watch.trusted
 
     @contextmanager
     def judging(self, reading: Reading) -> Iterator[None]:
@@ -70,7 +70,7 @@ class StoreWatch:
         except ClocksDisagree:
             if self._clock.boottime() - reading.boottime <= REPLY_MAX:
                 with self._lock:
-                    self._watch = self._watch.faulted()
+                    self._watch, self.trusted = self._watch.faulted(), False
             raise
 
     def demand_trust(self) -> None:
