@@ -29,7 +29,7 @@ def test_a_public_pem_needs_the_alg_of_the_key():
 def test_a_private_pem_with_a_password_is_encrypted(alg):
     pem = private_pem(alg, pair(alg).private, password=Secret(b"pw"))
     assert pem.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
-    with pytest.raises(ValueError, match="password"):
+    with pytest.raises(ValueError):  # one wrong password in 256 leaves a good padding
         form.load_pem_private_key(pem, b"other")
     key = form.load_pem_private_key(pem, b"pw")
     plain = key.private_bytes(form.Encoding.DER, form.PrivateFormat.PKCS8, form.NoEncryption())

@@ -6,6 +6,7 @@ with the command that gives the key.
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeAlias
 
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
@@ -52,7 +53,8 @@ def load_pem(data: bytes, password: Secret | None) -> Loaded:
     if label.endswith("PUBLIC KEY"):
         _no_password(password)
         return _parsed(lambda: serialization.load_pem_public_key(block))
-    return _parsed(lambda: serialization.load_pem_private_key(block, _revealed(password)))
+    load = partial(serialization.load_pem_private_key, block, _revealed(password))
+    return _parsed(load, encrypted=password is not None)
 
 
 def load_der(data: bytes, password: Secret | None) -> Loaded:
@@ -60,7 +62,8 @@ def load_der(data: bytes, password: Secret | None) -> Loaded:
     if (public := _public_der(data)) is not None:
         _no_password(password)
         return public
-    return _parsed(lambda: serialization.load_der_private_key(data, _revealed(password)))
+    load = partial(serialization.load_der_private_key, data, _revealed(password))
+    return _parsed(load, encrypted=password is not None)
 
 
 def _one_block(data: bytes) -> tuple[str, bytes]:
@@ -81,7 +84,8 @@ def _public_der(data: bytes) -> Loaded | None:
         return None
 
 
-def _parsed(load: Callable[[], Loaded]) -> Loaded:
+def _parsed(load: Callable[[], Loaded], *, encrypted: bool = False) -> Loaded:
+    """One wrong password in 256 leaves a good padding and nonsense under it: that is no other fault."""
     # The refusal is raised outside of the handlers: the library's errors stay out of its context.
     try:
         return load()
@@ -89,16 +93,21 @@ def _parsed(load: Callable[[], Loaded]) -> Loaded:
         refusal = BadInput(
             "a password is needed for an encrypted key, and only for one", hint="--password-file"
         )
-    except (UnsupportedAlgorithm, InternalError):
-        refusal = BadInput("the key's type, curve, encryption or length is not supported", hint=_hint())
-    except ValueError as error:
-        wrong = "password" in str(error).lower()
-        refusal = (
-            BadInput("the password does not open the key", code="wrong_password", hint="try again")
-            if wrong
-            else BadInput("the file is not a key, is damaged, or its halves disagree", hint=_hint())
-        )
+    except (UnsupportedAlgorithm, InternalError) as error:
+        if encrypted and isinstance(error, InternalError):
+            refusal = _closed()
+        else:
+            refusal = BadInput("the key's type, curve, encryption or length is not supported", hint=_hint())
+    except ValueError:
+        damaged = BadInput("the file is not a key, is damaged, or its halves disagree", hint=_hint())
+        refusal = _closed() if encrypted else damaged
     raise refusal
+
+
+def _closed() -> BadInput:
+    return BadInput(
+        "the password does not open the key", code="wrong_password", hint="try again; or the file is damaged"
+    )
 
 
 def _revealed(password: Secret | None) -> bytes | None:
