@@ -215,6 +215,7 @@ def test_words_cut_and_escape_what_nobody_trusts() -> None:
     "options",
     [
         {"issuer": ""},
+        {"may_lack": frozenset({"exp"})},
         {"audience": frozenset()},
         {"audience": "orders"},
         {"audience": frozenset({1})},
@@ -229,6 +230,16 @@ def test_rules_that_accept_nothing_safely_are_refused(options: dict[str, Any]) -
         Rules(**(dict[str, Any](issuer="i", audience=ANY) | options))
     assert caught.value.code == "rules_malformed"
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["iss", "aud"])
+def test_a_claim_that_may_be_lacking_must_be_right_where_it_is(name: str) -> None:
+    old = Rules(issuer=RULES.issuer, audience=RULES.audience, may_lack=frozenset({name}))
+    assert code_of({name: ...}, old) == ""
+    assert code_of({name: "other"}, old) == f"{name}_wrong"
+    assert code_of({name: None}, old) == f"{name}_type"
+    other = ({"iss", "aud"} - {name}).pop()
+    assert code_of({other: ...}, old) == f"{other}_missing"
 
 
 def test_rules_compare_typ_as_a_header_does() -> None:

@@ -253,7 +253,7 @@ def _lifetime(claims: Mapping[str, Any], rules: Rules, now: float, key_exp: int 
 def _iss(claims: Mapping[str, Any], rules: Rules, _now: float, _: int | None) -> str:
     iss = claims.get("iss")
     if type(iss) is not str:
-        return "iss_type" if "iss" in claims else "iss_missing"
+        return "iss_type" if "iss" in claims else "" if "iss" in rules.may_lack else "iss_missing"
     return "" if iss == rules.issuer else "iss_wrong"
 
 
@@ -262,7 +262,7 @@ def _aud(claims: Mapping[str, Any], rules: Rules, _now: float, _: int | None) ->
     if type(aud) is str:
         return "" if isinstance(expected, AnyAudience) or aud in expected else "aud_wrong"
     if "aud" not in claims:
-        return "" if isinstance(expected, AnyAudience) else "aud_missing"
+        return "" if isinstance(expected, AnyAudience) or "aud" in rules.may_lack else "aud_missing"
     if code := _aud_type(claims):
         return code
     return "" if isinstance(expected, AnyAudience) or not expected.isdisjoint(claims["aud"]) else "aud_wrong"

@@ -18,6 +18,8 @@ class AnyAudience(Enum):
 
 ANY: Final = AnyAudience.ANY
 """Said aloud where tokens for any audience are accepted."""
+MAY_LACK: Final = frozenset({"iss", "aud"})
+"""The claims that an older issuer may never have set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,8 @@ class Rules:
 
     `typ` holds the header types accepted, compared without `application/` and case; None in it is an absent
     typ. `algorithms` narrows the algorithms (None: those of the keys). `kid_when_absent` names the one key
-    for tokens without kid, for migrations. Raises BadInput `rules_malformed`.
+    for tokens without kid, and `may_lack` the claims (iss, aud) that a token may do without: both for
+    migrations. Raises BadInput `rules_malformed`.
     """
 
     issuer: str
@@ -36,6 +39,7 @@ class Rules:
     typ: frozenset[str | None] = frozenset({"jwt", "at+jwt", None})
     algorithms: frozenset[str] | None = None
     kid_when_absent: str | None = None
+    may_lack: frozenset[str] = frozenset()
     leeway_seconds: float = field(init=False, repr=False, compare=False)
     ttl_seconds: float = field(init=False, repr=False, compare=False)
 
@@ -46,6 +50,7 @@ class Rules:
             (self.leeway < timedelta(), "the leeway is negative"),
             (self.token_ttl_max <= timedelta(), "token_ttl_max is not above zero"),
             (not self.typ, "no typ is accepted"),
+            (not self.may_lack <= MAY_LACK, "only iss and aud may be lacking"),
             (not ALGS.keys() >= (self.algorithms or set()), "algorithms has an unknown name"),
         ):
             if wrong:
