@@ -25,13 +25,20 @@ if TYPE_CHECKING:
     )
     from jwturn.core.keys import Key, KeyRing
     from jwturn.core.policy import RotationPolicy
+    from jwturn.core.rules import ANY
     from jwturn.core.states import KeyState
     from jwturn.library import Jwturn
     from jwturn.library import open_ring as open  # noqa: A004  # jwturn.open reads as what it does
+    from jwturn.verifier.aio import AsyncVerifier
+    from jwturn.verifier.legacy import LegacySecret, MigrationWarning
+    from jwturn.verifier.multi import MultiIssuer
+    from jwturn.verifier.sync import Verifier
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ANY",
+    "AsyncVerifier",
     "BadInput",
     "ConfigError",
     "CustodyError",
@@ -42,19 +49,29 @@ __all__ = [
     "KeyRing",
     "KeyState",
     "KeysUnavailable",
+    "LegacySecret",
     "LostRace",
+    "MigrationWarning",
+    "MultiIssuer",
     "NotFound",
     "PolicyRefused",
     "RotationPolicy",
     "StateForbids",
     "TokenRefused",
     "Unavailable",
+    "Verifier",
     "WeakKey",
     "__version__",
     "open",
 ]
 
 _ELSEWHERE: Final = {
+    "ANY": ("jwturn.core.rules", "ANY"),
+    "AsyncVerifier": ("jwturn.verifier.aio", "AsyncVerifier"),
+    "LegacySecret": ("jwturn.verifier.legacy", "LegacySecret"),
+    "MigrationWarning": ("jwturn.verifier.legacy", "MigrationWarning"),
+    "MultiIssuer": ("jwturn.verifier.multi", "MultiIssuer"),
+    "Verifier": ("jwturn.verifier.sync", "Verifier"),
     "Jwturn": ("jwturn.library", "Jwturn"),
     "open": ("jwturn.library", "open_ring"),
     "Key": ("jwturn.core.keys", "Key"),

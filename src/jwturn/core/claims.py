@@ -18,7 +18,19 @@ from jwturn.core.durations import format_duration
 from jwturn.core.errors import BadInput, TokenRefused, Unavailable
 from jwturn.core.rules import ANY, AnyAudience, Rules
 
-__all__ = ["ANY", "CODES", "RESERVED", "AnyAudience", "Check", "Rules", "check", "checks", "epoch", "prepare"]
+__all__ = [
+    "ANY",
+    "CODES",
+    "RESERVED",
+    "AnyAudience",
+    "Check",
+    "Rules",
+    "check",
+    "checks",
+    "epoch",
+    "good_during",
+    "prepare",
+]
 
 RESERVED: Final = frozenset({"iss", "iat", "exp", "nbf", "jti"})
 """Claims that the signer sets and a caller may not; aud is reserved where the policy sets it."""
@@ -27,6 +39,8 @@ CLAIMS_BYTES_MAX: Final = 6144
 _RESERVED_AND_AUD: Final = RESERVED | {"aud"}
 _INTEGER_MAX: Final = 10**strict_json.DIGITS_MAX
 _SECOND: Final = timedelta(seconds=1)
+_DAY_SECONDS: Final = 86_400
+_YEAR_9999: Final = 253_402_300_799.0
 _encode: Final = msgspec.json.Encoder().encode
 
 CODES: Final[Mapping[str, str]] = {
@@ -78,12 +92,25 @@ def check(
     claims: Mapping[str, Any], rules: Rules, now: datetime | float, *, key_exp: int | None = None
 ) -> None:
     """Raise TokenRefused unless every check passes; `key_exp` is the key's published `exp`, Unix seconds."""
-    at = epoch(now)
-    if _plainly_good(claims, rules, at, key_exp):
+    if _plainly_good(claims, rules, now, key_exp):
         return
+    at = epoch(now)
     for judge in _JUDGES:
         if code := judge(claims, rules, at, key_exp):
             raise TokenRefused(CODES[code], code=code, hint=_HINTS.get(code, _HINT))
+
+
+def good_during(claims: Mapping[str, Any], rules: Rules, ends: float | None = None) -> tuple[float, float]:
+    """From when (included) until when (not) the clock alone would pass claims that `check` passed once.
+
+    Unix seconds. For whoever remembers what passed: nothing else in `check` changes with time.
+    """
+    leeway, exp = rules.leeway_seconds, claims["exp"]
+    since = max(claims.get("iat", -math.inf), claims.get("nbf", -math.inf)) - leeway
+    if "iat" not in claims:
+        since = max(since, exp - rules.ttl_seconds)
+    until = exp + leeway
+    return since, until if ends is None else min(until, ends)
 
 
 def checks(
@@ -127,15 +154,17 @@ def prepare(
     `mark_reached`.
     """
     plain = _plain(claims)
-    _check_callers(plain, RESERVED if audience is None else _RESERVED_AND_AUD)
+    reserved = RESERVED if audience is None else _RESERVED_AND_AUD
+    if not reserved.isdisjoint(plain) or "aud" in plain or type(plain.get("sub", "")) is not str:
+        _check_callers(plain, reserved)
     if not _SECOND <= ttl <= ttl_max:
         raise BadInput(
             f"a lifetime of {format_duration(ttl)} is not within 1s and {format_duration(ttl_max)}",
             code="ttl_out_of_range",
             hint="ask for a shorter token, or raise token_ttl_max in the ring's policy",
         )
-    iat = math.floor(epoch(now))
-    exp = iat + ttl // _SECOND
+    iat = int(now) if type(now) is float and 0 < now < _YEAR_9999 else math.floor(epoch(now))
+    exp = iat + ttl.days * _DAY_SECONDS + ttl.seconds
     if exp_max is not None and exp > exp_max:
         exp = exp_max
     if exp <= iat:
@@ -164,10 +193,10 @@ def _check_callers(plain: Mapping[str, Any], reserved: frozenset[str]) -> None:
 
 
 def _plain(claims: Mapping[str, object]) -> dict[str, Any]:
-    """The claims written and strictly read again: what differs afterwards was not plain JSON."""
+    """The claims written and read back: what differs afterwards was not plain JSON, or named one twice."""
     try:
-        text = _encode(dict(claims))
-        plain = strict_json.loads(text)
+        text = _encode(claims if type(claims) is dict else dict(claims))
+        plain = strict_json.read_back(text)
     except BadInput as error:
         raise _claims_malformed(error.message) from error
     except (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
@@ -187,21 +216,29 @@ def _claims_malformed(words: str) -> BadInput:
     )
 
 
-def _plainly_good(claims: Mapping[str, Any], rules: Rules, now: float, key_exp: int | None) -> bool:
-    """Whether the claims have the plainest form and pass; what this leaves open the checks decide."""
-    get = claims.get
-    exp, iat, aud = get("exp"), get("iat"), get("aud")
+def _plainly_good(
+    claims: Mapping[str, Any], rules: Rules, now: datetime | float, key_exp: int | None
+) -> bool:
+    """Whether the claims have the plainest form and pass; what this leaves open the checks decide.
+
+    Whole seconds decide about whole seconds, and integers compare in a third of the time of mixed numbers.
+    """
+    if type(now) is not float or not 0.0 < now < _YEAR_9999:
+        return False
+    at, get = int(now), claims.get
+    exp, iat, aud, audience = get("exp"), get("iat"), get("aud"), rules.audience
     return (
         type(exp) is int
         and type(iat) is int
-        and iat <= now < exp
+        and iat <= at < exp
         and exp - iat <= rules.ttl_seconds
         and (key_exp is None or exp <= key_exp)
-        and "nbf" not in claims
         and get("iss") == rules.issuer
-        and type(aud) is str
-        and rules.audience is not ANY
-        and aud in rules.audience
+        and (
+            (type(aud) is str and audience is not ANY and aud in audience)
+            or not _aud(claims, rules, now, None)
+        )
+        and ("nbf" not in claims or (type(nbf := claims["nbf"]) is int and nbf <= at))
         and type(get("sub", "")) is str
         and type(get("jti", "")) is str
     )
@@ -313,7 +350,6 @@ def _of_aud(claims: Mapping[str, Any], rules: Rules, _: float) -> str:
     return f"aud is {_shown(claims.get('aud'))}, expected {wanted}"
 
 
-_YEAR_9999: Final = 253_402_300_799
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Judge = Callable[[Mapping[str, Any], Rules, float, int | None], str]

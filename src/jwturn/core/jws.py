@@ -14,7 +14,7 @@ import msgspec
 
 from jwturn.core import strict_json
 from jwturn.core.errors import BadInput, TokenRefused
-from jwturn.core.jwk import ALGS, b64url_bytes, check_kid, unb64url_bytes
+from jwturn.core.jwk import ALGS, b64url_bytes, check_kid, unb64url_reader
 
 TOKEN_CHARS_MAX: Final = 16 * 1024
 HEADER_BYTES_MAX: Final = 1024
@@ -44,6 +44,7 @@ CODES: Final[Mapping[str, str]] = {
 HINT: Final = "do not trust this token; `jwturn inspect` explains every check of it"
 
 _HEADER_CHARS_MAX: Final = (HEADER_BYTES_MAX * 4 + 2) // 3
+_DOT: Final = ord(".")
 _REFUSED_MEMBERS: Final = ("crit", "b64", "zip")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -76,34 +77,28 @@ def cut(token: str | bytes) -> tuple[bytes, bytes, bytes, bytes]:
 
     Raises TokenRefused.
     """
-    if not isinstance(token, (str, bytes)):
-        raise refused("token_type")
-    if len(token) > TOKEN_CHARS_MAX:
-        raise refused("token_too_long")
     if isinstance(token, str):
+        if len(token) > TOKEN_CHARS_MAX:
+            raise refused("token_too_long")
         try:
             token = token.encode("ascii")
         except UnicodeEncodeError as error:
             raise refused("token_base64") from error
-    first = token.find(b".")
-    last = token.find(b".", first + 1)
-    if token.find(b".", last + 1) >= 0 or not 0 < first < last - 1 < len(token) - 2:
+    elif not isinstance(token, bytes):
+        raise refused("token_type")
+    elif len(token) > TOKEN_CHARS_MAX:
+        raise refused("token_too_long")
+    signed, _, signature = token.rpartition(b".")
+    header, _, payload = signed.partition(b".")
+    if not header or not payload or not signature or _DOT in payload:
         raise refused(_wrong_form(token))
-    return token[:first], token[first + 1 : last], token[last + 1 :], token[:last]
+    return header, payload, signature, signed
 
 
 def _wrong_form(token: bytes) -> str:
     if token.lstrip()[:1] in {b"{", b"["}:
         return "token_json"
     return "token_jwe" if token.count(b".") == 4 else "token_segments"
-
-
-def decode(segment: bytes) -> bytes:
-    """The bytes of a segment of `cut`; raises TokenRefused `token_base64`."""
-    try:
-        return unb64url_bytes(segment)
-    except BadInput as error:
-        raise refused("token_base64") from error
 
 
 @lru_cache(maxsize=512)
@@ -160,6 +155,10 @@ def media_type(typ: str) -> str:
 def refused(code: str, words: str = "") -> TokenRefused:
     """The refusal with this code, in the table's words unless others are given."""
     return TokenRefused(words or CODES[code], code=code, hint=HINT)
+
+
+decode: Final = unb64url_reader(lambda: refused("token_base64"))
+"""The bytes of a segment of `cut`; raises TokenRefused `token_base64`."""
 
 
 def _media_type(value: object, code: str) -> str:

@@ -1,7 +1,7 @@
 """Signers: the private half parsed once, then one direct call per signature, in the encoding of JWS."""
 
 from collections.abc import Callable
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -10,6 +10,9 @@ from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Algorithm, Ecdsa, Hmac, MlDsaPrivate, Rsa, algorithm
 from jwturn.crypto.mac import mac
 from jwturn.crypto.private import PrivateKey, hmac_secret, private_key
+
+_LONG_FORM: Final = 0x80
+"""From here on the first byte of a DER length says how many bytes follow (X.690 section 8.1.3)."""
 
 
 class Signer:
@@ -58,10 +61,16 @@ def _rsa(row: Rsa, key: rsa.RSAPrivateKey) -> Callable[[bytes], bytes]:
 
 
 def _ecdsa(row: Ecdsa, key: ec.EllipticCurvePrivateKey) -> Callable[[bytes], bytes]:
+    """Both numbers are cut out of the DER; where one of them is short the decoder and the zeros do it."""
     raw, scheme, size = key.sign, ec.ECDSA(row.hash), row.size
 
     def sign(data: bytes) -> bytes:
-        r, s = decode_dss_signature(raw(data, scheme))
+        der = raw(data, scheme)
+        r_at = 4 if der[1] < _LONG_FORM else 5
+        r_end = r_at + der[r_at - 1]
+        if r_end - r_at >= size and der[r_end + 1] >= size:
+            return der[r_end - size : r_end] + der[-size:]
+        r, s = decode_dss_signature(der)
         return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
     return sign

@@ -1,16 +1,15 @@
 """Verification keys: checked once when made, then `verify` answers for any bytes (SECURITY.md section 5)."""
 
-import hmac
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from hmac import compare_digest
+from typing import Final, NoReturn, cast
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from jwturn.core.errors import BadInput
 from jwturn.core.secret import Secret
-from jwturn.crypto.algorithms import Ecdsa, Hmac, Rsa, algorithm
+from jwturn.crypto.algorithms import Ecdsa, Hmac, MlDsaPublic, Rsa, algorithm
 from jwturn.crypto.mac import mac
 from jwturn.crypto.private import hmac_secret
 from jwturn.crypto.public import public_key
@@ -46,10 +45,10 @@ def verify_key(jwk: Mapping[str, object], *, alg: str) -> VerifyKey:
     """
     row, key = algorithm(alg), public_key(jwk, alg=alg)
     if isinstance(row, Rsa) and isinstance(key, rsa.RSAPublicKey):
-        return VerifyKey(alg, _checked(key.verify, row.padding, row.hash))
+        return VerifyKey(alg, _rsa(row, key))
     if isinstance(row, Ecdsa) and isinstance(key, ec.EllipticCurvePublicKey):
         return VerifyKey(alg, _ecdsa(row, key))
-    return VerifyKey(alg, _checked(key.verify))
+    return VerifyKey(alg, _plain(cast("ed25519.Ed25519PublicKey | MlDsaPublic", key)))
 
 
 def hmac_key(alg: str, secret: Secret) -> VerifyKey:
@@ -60,15 +59,30 @@ def hmac_key(alg: str, secret: Secret) -> VerifyKey:
     authenticate = mac(row.digest, hmac_secret(row, secret))
 
     def verify(data: bytes, signature: bytes) -> bool:
-        return hmac.compare_digest(authenticate(data), signature)
+        return compare_digest(authenticate(data), signature)
 
     return VerifyKey(alg, verify)
 
 
-def _checked(check: Callable[..., None], *options: Any) -> Verify:
+def _rsa(row: Rsa, key: rsa.RSAPublicKey) -> Verify:
+    check, padding, digest = key.verify, row.padding, row.hash
+
     def verify(data: bytes, signature: bytes) -> bool:
         try:
-            check(signature, data, *options)
+            check(signature, data, padding, digest)
+        except InvalidSignature:
+            return False
+        return True
+
+    return verify
+
+
+def _plain(key: ed25519.Ed25519PublicKey | MlDsaPublic) -> Verify:
+    check = key.verify
+
+    def verify(data: bytes, signature: bytes) -> bool:
+        try:
+            check(signature, data)
         except InvalidSignature:
             return False
         return True
@@ -77,18 +91,43 @@ def _checked(check: Callable[..., None], *options: Any) -> Verify:
 
 
 def _ecdsa(row: Ecdsa, key: ec.EllipticCurvePublicKey) -> Verify:
-    check, scheme, size, order = key.verify, ec.ECDSA(row.hash), row.size, row.curve.group_order
+    """Both numbers stay bytes: compared with the order, and put into DER (X.690 section 8.3)."""
+    check, scheme, size = key.verify, ec.ECDSA(row.hash), row.size
+    both, order, integers = 2 * size, row.curve.group_order.to_bytes(size, "big"), _integer_heads(size)
 
     def verify(data: bytes, signature: bytes) -> bool:
-        if len(signature) != 2 * size:
+        if len(signature) != both:
             return False
-        r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-        if not (0 < r < order and 0 < s < order):
+        r, s = signature[:size], signature[size:]
+        if r >= order or s >= order:
+            return False
+        r_head, s_head = integers[r[0]], integers[s[0]]
+        if r_head and s_head:
+            der = r_head + r + s_head + s
+        elif any(r) and any(s):
+            der = _integer(r) + _integer(s)
+        else:
             return False
         try:
-            check(encode_dss_signature(r, s), data, scheme)
+            check(_SEQUENCE_HEADS[len(der)] + der, data, scheme)
         except InvalidSignature:
             return False
         return True
 
     return verify
+
+
+def _integer_heads(size: int) -> tuple[bytes, ...]:
+    """What stands before a DER INTEGER of `size` bytes, by its first one; nothing where zeros must go."""
+    return (b"", *(bytes((2, size)),) * 127, *(bytes((2, size + 1, 0)),) * 128)
+
+
+def _integer(number: bytes) -> bytes:
+    digits = number.lstrip(b"\0")
+    return _integer_heads(len(digits))[digits[0]] + digits
+
+
+_SEQUENCE_HEADS: Final = tuple(
+    bytes((0x30, length)) if length < 128 else bytes((0x30, 0x81, length)) for length in range(2 * 68 + 1)
+)
+"""What stands before a DER SEQUENCE, by its length; the longest has two integers of P-521."""

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from jwturn.core.clocks import Reading
@@ -46,3 +48,13 @@ class SystemClock:
 def read(clock: Clock) -> Reading:
     """Both clocks of a node, read together just before it asks something of the store."""
     return Reading(clock.now(), clock.boottime())
+
+
+def in_seconds(clock: Clock | None) -> tuple[Callable[[], float], Callable[[], float]]:
+    """Unix seconds, and seconds of boottime, of this clock; None is the machine's, as cheap as they come.
+
+    For what is asked once for every token.
+    """
+    if clock is None:
+        return time.time, partial(time.clock_gettime, _BOOTTIME)
+    return lambda: clock.now().timestamp(), lambda: clock.boottime().total_seconds()

@@ -38,6 +38,9 @@ CODES: Final[Mapping[str, str]] = {
     "kid_unknown": "no key of this issuer has this kid",
     "alg_mismatch": "alg in the header is not the algorithm of the key",
     "signature_wrong": "the signature is not this key's over this token",
+    "iss_unknown": "no verifier is configured for the issuer of this token",
+    "legacy_ended": "the end date of the legacy secret has passed",
+    "claims_shape": "the claims do not have the shape of the type asked for",
 }
 """Every code a TokenRefused may carry, a line each."""
 
@@ -61,7 +64,7 @@ def verify(
     parts = jws.split(token)
     kid = pick(parts.header, keys, rules)
     if not keys[kid].verify(parts.signing_input, parts.signature):
-        raise _refused("signature_wrong")
+        raise refusal("signature_wrong")
     claims = jws.read_claims(parts.payload)
     check(claims, rules, now, key_exp=exp_bounds.get(kid))
     return claims
@@ -105,7 +108,7 @@ def explain(
 
 
 def _refuse(header: Header, keys: Mapping[str, TrustedKey], rules: Rules) -> NoReturn:
-    raise _refused(next(code for judge in _JUDGES if (code := judge(header, keys, rules))))
+    raise refusal(next(code for judge in _JUDGES if (code := judge(header, keys, rules))))
 
 
 def _typ(header: Header, _: Mapping[str, TrustedKey], rules: Rules) -> str:
@@ -170,11 +173,15 @@ def _not_checked(*names: str) -> Iterator[Check]:
         yield Check(name, passed=False, words=_NOT_CHECKED, code="not_checked")
 
 
-def _refused(code: str) -> TokenRefused:
+def refusal(code: str) -> TokenRefused:
+    """The refusal with this code, in the table's words."""
     return TokenRefused(CODES[code], code=code, hint=_HINTS.get(code, jws.HINT))
 
 
 _HINTS: Final[Mapping[str, str]] = {
+    "iss_unknown": "configure a verifier for this issuer, if its tokens are meant for this place",
+    "legacy_ended": "have the caller get a new token: those of the old secret are over",
+    "claims_shape": "the issuer's claims changed, or the type is for other tokens",
     "kid_unknown": "the key may be retired or revoked, or this set is not its issuer's: see `jwturn keys`",
     "typ_refused": "name the typ expected in the rules, if these tokens are meant for this place",
     "alg_not_allowed": "add the algorithm to the rules if the issuer means to use it",

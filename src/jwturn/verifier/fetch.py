@@ -1,0 +1,53 @@
+"""Fetch for threads, on urllib.
+
+Importing this file loads neither urllib.request nor ssl: a verifier that is handed its set never needs them.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from jwturn import __version__
+from jwturn.core.errors import BadInput
+from jwturn.core.jwks_answer import Answer, Get
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class UrllibFetch:
+    """Asks by urllib: `HTTPS_PROXY` and `NO_PROXY` count as they do there, http (loopback) knows no proxy.
+
+    `tls` replaces the system's authorities; one that checks no host names raises BadInput `tls_unchecked`.
+    """
+
+    def __init__(self, tls: "ssl.SSLContext | None" = None) -> None:
+        self._tls = checked(tls)
+
+    def get(self, get: Get, *, deadline: timedelta) -> Answer:
+        """The answer (ports/fetch.py); `deadline` holds for all of it, the name's look-up too."""
+        from jwturn.verifier import wire
+
+        if self._tls is None:
+            self._tls = wire.system_tls()
+        return wire.ask(get, tls=self._tls, deadline=deadline)
+
+
+def checked(tls: "ssl.SSLContext | None") -> "ssl.SSLContext | None":
+    """The context, if it checks whose certificate it is shown."""
+    if tls is not None and not tls.check_hostname:
+        raise BadInput(
+            "this ssl.SSLContext does not check host names, so anybody could answer for the issuer",
+            code="tls_unchecked",
+            hint="ssl.create_default_context(cafile=...) trusts an authority of your own",
+        )
+    return tls
+
+
+def request_headers(get: Get) -> dict[str, str]:
+    """What every GET of ours says."""
+    headers = {
+        "Accept": "application/jwk-set+json, application/json",
+        "Accept-Encoding": "gzip",
+        "User-Agent": f"jwturn/{__version__}",
+    }
+    return headers if get.etag is None else {**headers, "If-None-Match": get.etag}

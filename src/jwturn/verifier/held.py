@@ -1,0 +1,210 @@
+"""An issuer's keys as this process holds them: `core.jwks_cache` decides, this keeps state and opens sets.
+
+Whoever finds a usable set reads one reference. A claim is decided twice, once on what was read and once more
+under the lock, so that callers who learn nothing new, a flood of made-up kids among them, never take it.
+"""
+
+import hashlib
+import logging
+import os
+import random
+import threading
+import weakref
+from collections.abc import Callable, Collection, Generator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+from jwturn.core import jwks_cache
+from jwturn.core.errors import JwturnError, KeysUnavailable, NotFound
+from jwturn.core.jwk import CODES, SET_BYTES_MAX, RefusedKey
+from jwturn.core.jwks_answer import Answer, Fresh, Get
+from jwturn.core.jwks_cache import Bounds, Cache, Failed, Flight, Held, Loaded, Outcome, Unchanged, Verdict
+from jwturn.core.jwks_fetch import Source, fetching
+from jwturn.verifier.judge import Judge
+from jwturn.verifier.keys import NOTHING, Opened, open_set
+
+Origin: TypeAlias = Source | Path | bytes
+"""Where a set comes from: an issuer, a file that may change, or the set itself, for ever."""
+LOG: Final = logging.getLogger("jwturn.verifier")
+_DRAW: Final = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStatus:
+    """What is known of an issuer's keys, for a health page; `usable`: tokens can be judged now.
+
+    `age` is that of the set (None: there is none, or it was handed in), `failures` the attempts that failed
+    since it came, `cause` why the last of them did; `refused` are the keys of the set that are not used.
+    """
+
+    usable: bool
+    kids: tuple[str, ...]
+    age: timedelta | None
+    failures: int
+    cause: str
+    refused: tuple[RefusedKey, ...]
+
+
+class HeldKeys:
+    """The set in use, and the flight that fetches the next one."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        bounds: Bounds,
+        algorithms: Collection[str] | None,
+        judge: Callable[[Opened], Judge],
+        elapsed: Callable[[], float],
+    ) -> None:
+        """Raises BadInput or NotFound for a set that is handed in, or a file, that gives no usable key."""
+        self._origin, self._algorithms = origin, algorithms
+        self._judge, self._elapsed = judge, elapsed
+        self._lock = threading.Lock()
+        self._opened, self._digest, self._found_at = NOTHING, b"", ""
+        self.cache = Cache(bounds=bounds)
+        renewed_in_children().add(self)
+        if isinstance(origin, bytes):
+            made = self._loaded(origin, None, None)
+            self.cache = jwks_cache.fixed(made.keys, made.kids)
+        elif isinstance(origin, Path):
+            self._read_first(origin)
+
+    @property
+    def usable(self) -> Held | None:
+        """The set, if nothing at all has to be decided about it now."""
+        held = self.cache.held
+        return held if held is not None and held.since <= self._elapsed() < held.refresh_at else None
+
+    def ask(self, kid: str, *, waited: bool) -> Verdict:
+        """What to do for a token of this kid; what it claims is claimed for the caller."""
+        before, now = self.cache, self._elapsed()
+        after, verdict = jwks_cache.decide(before, kid, now, waited=waited)
+        if after is not before:
+            with self._lock:
+                self.cache, verdict = jwks_cache.decide(self.cache, kid, now, waited=waited)
+        return verdict
+
+    def due(self) -> Flight | None:
+        """The renewal that is due now, claimed for the caller."""
+        with self._lock:
+            self.cache, flight = jwks_cache.refresh(self.cache, self._elapsed())
+        return flight
+
+    def seconds_to_next(self) -> float:
+        """How long until `due` has something to give, if nothing else happens."""
+        now = self._elapsed()
+        return jwks_cache.next_refresh(self.cache, now) - now
+
+    def flying(self, flight: Flight) -> bool:
+        """Whether this flight is neither over nor lost."""
+        now = jwks_cache.under_way(self.cache, self._elapsed())
+        return now is not None and now.number == flight.number
+
+    def seconds_left(self, flight: Flight) -> float:
+        """How long to wait for a flight at most."""
+        return max(flight.until - self._elapsed(), 0.0)
+
+    def countdown(self, limit: timedelta) -> Callable[[], float]:
+        """A function that gives the seconds left of `limit`, from now on, never below zero."""
+        ends = self._elapsed() + limit.total_seconds()
+        return lambda: max(ends - self._elapsed(), 0.0)
+
+    def fetched(self) -> Generator[Get, Answer, Outcome]:
+        """Yields what to GET, is sent the answers, and returns how it ended; raises nothing."""
+        try:
+            if isinstance(self._origin, Source):
+                held = self.cache.held
+                etag = None if held is None else held.etag
+                got = yield from fetching(self._origin, url=self._found_at or None, etag=etag)
+                self._found_at = got.url
+                lifetime = None if got.set.lifetime is None else got.set.lifetime.total_seconds()
+                if isinstance(got.set, Fresh):
+                    return self._loaded(got.set.body, lifetime, got.set.etag)
+                return Unchanged(lifetime)
+            if isinstance(self._origin, Path):
+                return self._loaded(_read(self._origin), None, None)
+            return Unchanged(None)
+        except JwturnError as error:
+            self._found_at = ""
+            return Failed(error)
+
+    def land(self, flight: Flight, outcome: Outcome) -> None:
+        """Takes in how the flight ended."""
+        jitter = _DRAW.random()
+        with self._lock:
+            self.cache = jwks_cache.absorb(self.cache, flight, outcome, self._elapsed(), jitter)
+        if isinstance(outcome, Failed):
+            LOG.warning("no new key set: %s (%s)", outcome.cause.message, outcome.cause.code)
+
+    def after_fork(self) -> None:
+        """In a child: whoever held the lock is not here, nor is the thread that was fetching."""
+        self._lock = threading.Lock()
+        self.cache = replace(self.cache, flight=None)
+
+    def status(self) -> KeyStatus:
+        """What a health page shows."""
+        cache, now = self.cache, self._elapsed()
+        held, cause = cache.held, cache.cause
+        age = None if held is None or held.since < 0 else timedelta(seconds=max(now - held.since, 0))
+        return KeyStatus(
+            usable=jwks_cache.usable(cache, now),
+            kids=() if held is None else tuple(sorted(held.keys.court.keys)),
+            age=age,
+            failures=cache.failures,
+            cause="" if cause is None else cause.message,
+            refused=self._opened.refused,
+        )
+
+    def _loaded(self, body: bytes, lifetime: float | None, etag: str | None) -> Loaded:
+        digest, held = hashlib.sha256(body).digest(), self.cache.held
+        if held is not None and digest == self._digest:
+            return Loaded(held.keys, held.kids, lifetime, etag)
+        opened = open_set(body, algorithms=self._algorithms, before=self._opened)
+        for refused in opened.refused:
+            level, words = logging.ERROR if refused.alarm else logging.INFO, CODES.get(refused.code, "")
+            LOG.log(level, "key %.80a of the set is refused: %s (%s)", refused.kid, words, refused.code)
+        self._opened, self._digest = opened, digest
+        judge = self._judge(opened)
+        return Loaded(judge, judge, lifetime, etag)
+
+    def _read_first(self, path: Path) -> None:
+        self.cache, flight = jwks_cache.claim(self.cache, self._elapsed())
+        self.land(flight, self._loaded(_read(path), None, None))
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes, one more than a set may have at most; raises NotFound or KeysUnavailable."""
+    try:
+        with path.open("rb") as file:
+            return file.read(SET_BYTES_MAX + 1)
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no JWKS at {path}", hint="jwturn jwks > FILE writes one") from error
+    except OSError as error:
+        raise KeysUnavailable(
+            f"the JWKS at {path} cannot be read: {error.strerror}", hint="see who owns it"
+        ) from error
+
+
+class Renewed(Protocol):
+    """What does not survive a fork as it is."""
+
+    def after_fork(self) -> None:
+        """Runs in the child, before anything else does."""
+        ...
+
+
+@cache
+def renewed_in_children() -> "weakref.WeakSet[Renewed]":
+    """Everything that a child has to renew; forks are watched from the first call on."""
+    alive: weakref.WeakSet[Renewed] = weakref.WeakSet()
+
+    def renew() -> None:
+        for one in list(alive):
+            one.after_fork()
+
+    os.register_at_fork(after_in_child=renew)
+    return alive

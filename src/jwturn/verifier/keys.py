@@ -1,0 +1,60 @@
+"""An issuer's set as key objects: parsed once per set, those that stayed taken over (SECURITY.md 5, 7)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from jwturn.core.errors import BadInput
+from jwturn.core.jwk import CODES, Jwk, RefusedKey, parse_set, thumbprint
+from jwturn.core.jwks_cache import pin
+from jwturn.crypto.verify import VerifyKey, verify_key
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The keys of a set by kid, their published `exp`, those refused, and the pins after it."""
+
+    keys: Mapping[str, VerifyKey]
+    exp_bounds: Mapping[str, int]
+    refused: tuple[RefusedKey, ...]
+    pins: Mapping[str, str]
+
+
+NOTHING = Opened({}, {}, (), {})
+
+
+def open_set(body: bytes, *, algorithms: Collection[str] | None = None, before: Opened = NOTHING) -> Opened:
+    """Key objects of a published set; `before` is what the last one gave.
+
+    A key without kid is known by its RFC 7638 thumbprint. Raises TooLarge, or BadInput when it is no set,
+    holds a symmetric key, or leaves no usable key; the message names what each refused key was refused for.
+    """
+    found = parse_set(body, algorithms=algorithms)
+    same, changed, pins = pin(before.pins, found.keys)
+    keys: dict[str, VerifyKey] = {}
+    bounds: dict[str, int] = {}
+    refused = [*found.refused, *changed]
+    for jwk in same:
+        kid = jwk.kid or thumbprint(jwk.public)
+        try:
+            keys[kid] = _kept(jwk, kid, before, pins) or verify_key(jwk.public, alg=jwk.alg)
+        except BadInput as error:
+            refused.append(RefusedKey(kid, error.code))
+            continue
+        if jwk.exp is not None:
+            bounds[kid] = jwk.exp
+    if not keys:
+        raise BadInput(
+            f"{CODES['jwks_empty']}: {'; '.join(map(_shown, refused))}",
+            code="jwks_empty",
+            hint="the issuer has to publish a key that may be used",
+        )
+    return Opened(keys, bounds, tuple(refused), pins)
+
+
+def _kept(jwk: Jwk, kid: str, before: Opened, pins: Mapping[str, str]) -> VerifyKey | None:
+    key = before.keys.get(kid)
+    return key if key is not None and key.alg == jwk.alg and before.pins.get(kid) == pins[kid] else None
+
+
+def _shown(refused: RefusedKey) -> str:
+    return f"{ascii(refused.kid)[:40]} {refused.code}"

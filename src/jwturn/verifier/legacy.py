@@ -1,0 +1,90 @@
+"""Rules for the way out of an older issuer: explicit, with an end, and never silent."""
+
+import warnings
+from collections.abc import Collection
+from datetime import datetime
+from typing import NoReturn
+
+from jwturn.core.errors import BadInput
+from jwturn.core.rules import AnyAudience, Rules
+from jwturn.core.secret import Secret
+from jwturn.crypto.algorithms import Hmac, algorithm
+from jwturn.crypto.import_oct import check_secret
+from jwturn.crypto.verify import hmac_key
+from jwturn.verifier.judge import Court, Legacy
+
+
+class MigrationWarning(UserWarning):
+    """A rule that is meant for a migration is in force."""
+
+
+class LegacySecret:
+    """An HMAC secret whose tokens are accepted beside the issuer's until `until`, an aware datetime.
+
+    Its tokens are those whose header has this `alg` and this `kid` (None: no kid). They are judged by the
+    verifier's rules; `issuer` and `audience` replace its own where theirs were others, and `without` names
+    the claims (iss, aud) that they may lack. A `str` secret is its UTF-8 bytes. Raises BadInput or WeakKey
+    for one that is short, known or guessable: whoever guesses it can forge tokens until its end.
+    """
+
+    __slots__ = ("_key", "alg", "audience", "issuer", "kid", "until", "without")
+
+    def __init__(
+        self,
+        secret: str | bytes | Secret,
+        *,
+        until: datetime,
+        alg: str = "HS256",
+        kid: str | None = None,
+        issuer: str | None = None,
+        audience: str | Collection[str] | AnyAudience | None = None,
+        without: Collection[str] = (),
+    ) -> None:
+        row = algorithm(alg)
+        if not isinstance(row, Hmac):
+            raise BadInput(f"{alg} does not verify with a secret", hint="HS256, HS384 or HS512")
+        if until.tzinfo is None:
+            raise BadInput(
+                "the end date has no zone", code="time_malformed", hint="hand in an aware datetime"
+            )
+        data = secret.encode() if isinstance(secret, str) else secret
+        data = data.reveal() if isinstance(data, Secret) else data
+        check_secret(row, data)
+        self._key = hmac_key(alg, Secret(data))
+        self.until, self.alg, self.kid = until, alg, kid
+        self.issuer, self.audience, self.without = issuer, audience, frozenset(without)
+
+    def __repr__(self) -> str:
+        return f"LegacySecret({self.alg}, until={self.until:%Y-%m-%d %H:%M})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("secrets cannot be pickled or copied")
+
+    def beside(self, rules: Rules) -> Legacy:
+        """Its court, where `rules` are those of the issuer's own tokens."""
+        name = self.kid or "legacy"
+        audience = rules.audience if self.audience is None else audience_of(self.audience)
+        own = Rules(
+            issuer=self.issuer or rules.issuer,
+            audience=audience,
+            leeway=rules.leeway,
+            token_ttl_max=rules.token_ttl_max,
+            typ=rules.typ,
+            kid_when_absent=None if self.kid else name,
+            may_lack=self.without,
+        )
+        return Legacy(
+            self.alg, self.kid, Court(keys={name: self._key}, rules=own, ends=self.until.timestamp())
+        )
+
+
+def audience_of(audience: str | Collection[str] | AnyAudience) -> frozenset[str] | AnyAudience:
+    """One name, several, or ANY, as Rules want it."""
+    if isinstance(audience, AnyAudience):
+        return audience
+    return frozenset({audience} if isinstance(audience, str) else audience)
+
+
+def warn(words: str, *, stacklevel: int) -> None:
+    """Say that a migration's rule is in force, where the verifier was made."""
+    warnings.warn(words, MigrationWarning, stacklevel=stacklevel + 1)

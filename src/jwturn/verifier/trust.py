@@ -1,0 +1,263 @@
+"""An issuer as this process trusts it: the part of a verifier that has no colour.
+
+A token of a known kid is judged at once. Any other goes through `judging`, a generator that says which fetch
+to begin and which to wait for, and is the same for threads and tasks: a driver does what it says and knows no
+rule.
+"""
+
+from collections.abc import Callable, Collection, Generator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+import msgspec
+
+from jwturn.core.claims import Check, epoch
+from jwturn.core.errors import BadInput, KeysUnavailable, TokenRefused
+from jwturn.core.jwks_cache import Bounds, Fetch, Flight, Refuse, Unknown, Use
+from jwturn.core.jwks_fetch import Source
+from jwturn.core.rules import AnyAudience, Rules
+from jwturn.ports.clock import Clock, in_seconds
+from jwturn.verifier.checks import refusal
+from jwturn.verifier.held import HeldKeys, KeyStatus, Origin
+from jwturn.verifier.judge import Court, Judge, plain
+from jwturn.verifier.keys import NOTHING, Opened
+from jwturn.verifier.legacy import LegacySecret, audience_of, warn
+
+T = TypeVar("T")
+Jwks: TypeAlias = Mapping[str, Any] | bytes | str | Path
+Names: TypeAlias = str | Collection[str]
+
+FETCH_TIME_MAX: Final = timedelta(seconds=5)
+"""The total deadline of a fetch, discovery included (SECURITY.md 7)."""
+_UNLIKE_A_PATH: Final = ("{", "[", "http:", "https:")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What `judging` wants of its driver: begin the flight if it says so, wait for it if it says so."""
+
+    flight: Flight
+    begin: bool
+    wait: bool
+
+
+class IssuerTrust:
+    """What `Verifier` and `AsyncVerifier` share: rules, keys, and what to do about both."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: Names | AnyAudience,
+        jwks: Jwks | None = None,
+        jwks_url: str | None = None,
+        algorithms: Names | None = None,
+        typ: Names | None = None,
+        leeway: timedelta = timedelta(seconds=60),
+        token_ttl_max: timedelta = timedelta(hours=24),
+        keys_ttl_max: timedelta = timedelta(hours=1),
+        stale_max: timedelta = timedelta(hours=1),
+        now: Callable[[], datetime] | None = None,
+        memo: bool = True,
+        kid_when_absent: str | None = None,
+        legacy: LegacySecret | None = None,
+        tls: Any = None,
+        loopback_http: bool = False,
+        fetch: Any = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """The rules and the keys of one issuer.
+
+        - `issuer`: `iss` must equal it. Its keys are found by discovery, unless `jwks_url` names where they
+          are, or `jwks` gives them: a set as a dict or bytes, for ever, or the path of a file, which is read
+          again.
+        - `audience`: one name or several, or `ANY`.
+        - `algorithms`: None for those of the keys in the set; a collection narrows them.
+        - `typ`: None for JWT, at+jwt or absent; one or several: exactly those, and absent is refused.
+        - `leeway` on exp, iat and nbf; `token_ttl_max`, the longest life of a token.
+        - `keys_ttl_max`: the longest use of a set that could be renewed; `stale_max`: how long beyond that
+          while the issuer cannot be reached.
+        - `now`: a callable that gives an aware datetime, in place of this machine's time of day.
+        - `memo`: remember tokens that passed, and judge them by the clock alone when they come again.
+        - `kid_when_absent`: the kid of the one key for tokens that have none; `legacy`: a secret with an end.
+          Both are for migrations, and warn.
+        - `tls`: an `ssl.SSLContext` in place of the default one; `loopback_http`: allow http to this machine.
+        - `fetch`, `clock`: other ports, for tests and simulations.
+
+        Raises BadInput for rules that accept nothing safely, a URL that must not be fetched, or a set without
+        usable keys; NotFound for a file that is not there; WeakKey for a legacy secret that is no secret.
+        """
+        rules = Rules(
+            issuer=issuer,
+            audience=audience_of(audience),
+            leeway=leeway,
+            token_ttl_max=token_ttl_max,
+            algorithms=None if algorithms is None else _names(algorithms),
+            kid_when_absent=kid_when_absent,
+            **({} if typ is None else {"typ": _names(typ)}),
+        )
+        if keys_ttl_max <= timedelta() or stale_max < timedelta():
+            raise BadInput(
+                "these rules were refused: a set would never be used",
+                code="rules_malformed",
+                hint="keys_ttl_max is above zero, stale_max not below",
+            )
+        wall, elapsed = in_seconds(clock)
+        self._wall = wall if now is None else partial(_seconds_of, now)
+        self._rules, self._tls, self._fetch = rules, tls, fetch
+        court = None if legacy is None else legacy.beside(rules)
+
+        def judge(opened: Opened) -> Judge:
+            own = Court(keys=opened.keys, rules=rules, exp_bounds=opened.exp_bounds)
+            return Judge(own, legacy=court, memo=memo)
+
+        self._keyless = judge(NOTHING)
+        self._keys = HeldKeys(
+            _origin(jwks, partial(Source, issuer, jwks_url, loopback_http), jwks_url=jwks_url),
+            bounds=Bounds(
+                keys_ttl_max=keys_ttl_max.total_seconds(),
+                stale_max=stale_max.total_seconds(),
+                fetch_time_max=FETCH_TIME_MAX.total_seconds(),
+            ),
+            algorithms=rules.algorithms,
+            judge=judge,
+            elapsed=elapsed,
+        )
+        if legacy is not None:
+            warn(f"{issuer}: {legacy} is accepted beside its keys", stacklevel=3)
+        if kid_when_absent is not None:
+            warn(f"{issuer}: tokens without kid are judged by key {kid_when_absent}", stacklevel=3)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What the colour needs to fetch."""
+        raise NotImplementedError
+
+    @property
+    def issuer(self) -> str:
+        """The issuer whose tokens these are."""
+        return self._rules.issuer
+
+    def status(self) -> KeyStatus:
+        """What is known of the issuer's keys, for a health page; asks nobody."""
+        return self._keys.status()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._rules.issuer!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("verifiers cannot be pickled: make one in each process")
+
+    def _at_once(self, token: object) -> dict[str, Any] | None:
+        """The claims, or None where a fetch may be needed; raises TokenRefused."""
+        held = self._keys.usable
+        if held is not None:
+            try:
+                return held.keys.claims(token, self._wall())  # type: ignore[no-any-return]  # a Judge, put there by _loaded
+            except TokenRefused as error:
+                if error.code != "kid_unknown":
+                    raise
+        return None
+
+    def _judging(self, token: object, use: Callable[[Judge], T]) -> Generator[Order, None, T]:
+        """What `use` makes of the judge who has the keys for this token.
+
+        Raises TokenRefused where no keys could help, and KeysUnavailable where the token was not judged.
+        """
+        kid = self._keyless.needs(plain(token))
+        if kid is None:
+            return use(self._keyless)
+        waited = False
+        while True:
+            verdict = self._keys.ask(kid, waited=waited)
+            if isinstance(verdict, Refuse):
+                raise self._unavailable(verdict)
+            if isinstance(verdict, Unknown):
+                held = self._keys.cache.held
+                return use(self._keyless if held is None else held.keys)
+            if isinstance(verdict, Use):
+                if verdict.begin is not None:
+                    yield Order(verdict.begin, begin=True, wait=False)
+                return use(verdict.held.keys)
+            yield Order(verdict.flight, begin=isinstance(verdict, Fetch), wait=True)
+            waited = True
+
+    def _unavailable(self, verdict: Refuse) -> KeysUnavailable:
+        cause = verdict.cause
+        words = f"no usable keys of {self._rules.issuer}"
+        error = KeysUnavailable(
+            f"{words}: {cause.message}" if cause is not None else words,
+            hint=(cause.hint if cause is not None else "") or "the token was not judged; try again",
+            retry_after=max(1, round(verdict.retry_after)),
+        )
+        error.__cause__ = cause
+        return error
+
+    def _reading(self, token: object, at: datetime | None) -> Callable[[Judge], dict[str, Any]]:
+        if at is None:
+            return lambda judge: judge.claims(token, self._wall())
+        moment = epoch(at)
+        return lambda judge: judge.claims(token, moment, afresh=True)
+
+    def _explaining(self, token: object, at: datetime | None) -> Generator[Order, None, list[Check]]:
+        moment = self._wall() if at is None else epoch(at)
+        try:
+            return (yield from self._judging(token, lambda judge: judge.explain(token, moment)))
+        except TokenRefused:
+            held = self._keys.cache.held
+            return (self._keyless if held is None else held.keys).explain(token, moment)
+
+
+def shaped(claims: dict[str, Any], shape: type[T]) -> T:
+    """The claims as a msgspec Struct, a dataclass or a TypedDict; raises TokenRefused `claims_shape`."""
+    try:
+        return msgspec.convert(claims, shape)
+    except msgspec.ValidationError as error:
+        refused = refusal("claims_shape")
+        raise TokenRefused(f"{refused.message}: {error}", code=refused.code, hint=refused.hint) from error
+    except (TypeError, ValueError) as error:
+        words = f"claims cannot be decoded into {shape!r}"
+        raise BadInput(words, code="type_unsupported", hint="a msgspec Struct or a dataclass") from error
+
+
+def not_begun(words: str) -> KeysUnavailable:
+    """The failure of a flight that could not begin."""
+    return KeysUnavailable(
+        f"no fetch was begun: {words}", hint="make a verifier that lives as long as its callers"
+    )
+
+
+def broke(error: Exception) -> KeysUnavailable:
+    """The failure of a flight whose port raised what it may not."""
+    failed = KeysUnavailable(f"the fetch broke: {type(error).__name__}", hint="see the cause")
+    failed.__cause__ = error
+    return failed
+
+
+def _names(names: Names) -> frozenset[str]:
+    return frozenset({names} if isinstance(names, str) else names)
+
+
+def _seconds_of(now: Callable[[], datetime]) -> float:
+    return epoch(now())
+
+
+def _origin(jwks: Jwks | None, source: Callable[[], Source], *, jwks_url: str | None) -> Origin:
+    if jwks is None:
+        return source()
+    if jwks_url is not None:
+        raise BadInput("both jwks and jwks_url were given", code="rules_malformed", hint="give one of them")
+    if isinstance(jwks, bytes):
+        return jwks
+    if isinstance(jwks, Mapping):
+        try:
+            return msgspec.json.encode(dict(jwks))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise BadInput("jwks is no JSON object", code="jwks_malformed", hint="{'keys': [...]}") from error
+    if isinstance(jwks, str) and jwks.lstrip().startswith(_UNLIKE_A_PATH):
+        hint = "hand the text of a set in as bytes, and a URL as jwks_url"
+        raise BadInput("jwks is a path, and this is none", code="rules_malformed", hint=hint)
+    return Path(jwks)
