@@ -91,12 +91,36 @@ class Check:
 def check(
     claims: Mapping[str, Any], rules: Rules, now: datetime | float, *, key_exp: int | None = None
 ) -> None:
-    """Raise TokenRefused unless every check passes; `key_exp` is the key's published `exp`, Unix seconds."""
-    if _plainly_good(claims, rules, now, key_exp):
-        return
-    at = epoch(now)
+    """Raise TokenRefused unless every check passes; `key_exp` is the key's published `exp`, Unix seconds.
+
+    Claims of the plainest form are passed at once, the checks decide about all others. Whole seconds do for
+    whole seconds, and integers compare in a third of the time of mixed numbers.
+    """
+    if type(now) is float and 0.0 < now < _YEAR_9999:
+        at, get = int(now), claims.get
+        exp, iat, aud, audience = get("exp"), get("iat"), get("aud"), rules.audience
+        if (
+            type(exp) is int
+            and type(iat) is int
+            and iat <= at < exp
+            and exp - iat <= rules.ttl_seconds
+            and (key_exp is None or exp <= key_exp)
+            and get("iss") == rules.issuer
+            and (
+                (type(aud) is str and audience is not ANY and aud in audience)
+                or not _aud(claims, rules, now, None)
+            )
+            and ("nbf" not in claims or (type(nbf := claims["nbf"]) is int and nbf <= at))
+            and type(get("sub", "")) is str
+            and type(get("jti", "")) is str
+        ):
+            return
+    _check_each(claims, rules, epoch(now), key_exp)
+
+
+def _check_each(claims: Mapping[str, Any], rules: Rules, now: float, key_exp: int | None) -> None:
     for judge in _JUDGES:
-        if code := judge(claims, rules, at, key_exp):
+        if code := judge(claims, rules, now, key_exp):
             raise TokenRefused(CODES[code], code=code, hint=_HINTS.get(code, _HINT))
 
 
@@ -213,34 +237,6 @@ def _claims_malformed(words: str) -> BadInput:
         f"the claims were refused: {words}",
         code="claims_malformed",
         hint="send a JSON object of strings, finite numbers, lists and objects",
-    )
-
-
-def _plainly_good(
-    claims: Mapping[str, Any], rules: Rules, now: datetime | float, key_exp: int | None
-) -> bool:
-    """Whether the claims have the plainest form and pass; what this leaves open the checks decide.
-
-    Whole seconds decide about whole seconds, and integers compare in a third of the time of mixed numbers.
-    """
-    if type(now) is not float or not 0.0 < now < _YEAR_9999:
-        return False
-    at, get = int(now), claims.get
-    exp, iat, aud, audience = get("exp"), get("iat"), get("aud"), rules.audience
-    return (
-        type(exp) is int
-        and type(iat) is int
-        and iat <= at < exp
-        and exp - iat <= rules.ttl_seconds
-        and (key_exp is None or exp <= key_exp)
-        and get("iss") == rules.issuer
-        and (
-            (type(aud) is str and audience is not ANY and aud in audience)
-            or not _aud(claims, rules, now, None)
-        )
-        and ("nbf" not in claims or (type(nbf := claims["nbf"]) is int and nbf <= at))
-        and type(get("sub", "")) is str
-        and type(get("jti", "")) is str
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 from jwturn.core import strict_json
 from jwturn.core.errors import BadInput, TokenRefused
 from jwturn.core.jwk import ALGS, b64url_bytes, check_kid, unb64url_reader
+from jwturn.core.strict_json import object_reader
 
 TOKEN_CHARS_MAX: Final = 16 * 1024
 HEADER_BYTES_MAX: Final = 1024
@@ -106,7 +107,7 @@ def read_header(segment: bytes) -> Header:
     """The header in an encoded segment; raises TokenRefused (SECURITY.md 3). 512 good ones are kept."""
     if len(segment) > _HEADER_CHARS_MAX:
         raise refused("header_too_long")
-    members = _read_object(decode(segment), "header_not_object")
+    members = _read_members(decode(segment))
     for name in _REFUSED_MEMBERS:
         if name in members:
             raise refused(f"{name}_refused")
@@ -119,11 +120,6 @@ def read_header(segment: bytes) -> Header:
         raise refused("alg_unknown")
     typ = _media_type(members["typ"], "typ_malformed") if "typ" in members else None
     return Header(alg, _kid(members["kid"]) if "kid" in members else None, typ)
-
-
-def read_claims(payload: bytes) -> dict[str, Any]:
-    """The claims in a decoded payload, none of them judged; raises TokenRefused. A new dict for each call."""
-    return _read_object(payload, "claims_not_object")
 
 
 def header_segment(alg: str, kid: str, typ: str) -> bytes:
@@ -157,8 +153,15 @@ def refused(code: str, words: str = "") -> TokenRefused:
     return TokenRefused(words or CODES[code], code=code, hint=HINT)
 
 
+def _object_reader(what: str) -> Callable[[bytes], dict[str, Any]]:
+    return object_reader(lambda code: refused(f"{what}_{code}" if code == "not_object" else code))
+
+
 decode: Final = unb64url_reader(lambda: refused("token_base64"))
 """The bytes of a segment of `cut`; raises TokenRefused `token_base64`."""
+read_claims: Final = _object_reader("claims")
+"""The claims in a decoded payload, none of them judged; raises TokenRefused. A new dict for each call."""
+_read_members: Final = _object_reader("header")
 
 
 def _media_type(value: object, code: str) -> str:
@@ -172,13 +175,3 @@ def _kid(value: object) -> str:
         return check_kid(value)
     except BadInput as error:
         raise refused("kid_malformed") from error
-
-
-def _read_object(text: bytes, code: str) -> dict[str, Any]:
-    try:
-        value = strict_json.loads(text)
-    except BadInput as error:
-        raise refused(error.code) from error
-    if type(value) is not dict:
-        raise refused(code)
-    return value

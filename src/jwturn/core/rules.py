@@ -1,5 +1,6 @@
 """What a verifier accepts of one issuer: said once and handed to every check (SECURITY.md 3, 6)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -59,6 +60,13 @@ class Rules:
         object.__setattr__(self, "typ", typ)
         object.__setattr__(self, "leeway_seconds", self.leeway.total_seconds())
         object.__setattr__(self, "ttl_seconds", self.token_ttl_max.total_seconds())
+
+
+def audience_of(audience: str | Collection[str] | AnyAudience) -> frozenset[str] | AnyAudience:
+    """One name, several, or ANY, as Rules want it."""
+    if isinstance(audience, AnyAudience):
+        return audience
+    return frozenset({audience} if isinstance(audience, str) else audience)
 
 
 def _is_audience(audience: object) -> bool:

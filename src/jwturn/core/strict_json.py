@@ -11,6 +11,7 @@ quotes) goes through the slower second reading.
 
 import json
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Final, NoReturn, TypeAlias
 
 import msgspec
@@ -20,6 +21,7 @@ from jwturn.core.errors import BadInput
 DEPTH_MAX: Final = 16
 DIGITS_MAX: Final = 20
 _SHALLOW_DEPTH: Final = 4
+_NOT_SHALLOW: Final = (msgspec.DecodeError, ValueError, OverflowError)
 
 CODES: Final = {
     "json_encoding": "the text is not UTF-8, or begins with a byte order mark",
@@ -46,20 +48,46 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def loads(data: bytes, *, depth: int = DEPTH_MAX) -> object:
     """The value of a JSON text; raises BadInput with one of CODES (SECURITY.md 4)."""
-    try:
-        value = _decode_shallow(data)
-    except (msgspec.DecodeError, ValueError, OverflowError):
-        return _loads_any(data, depth)
-    if depth >= _SHALLOW_DEPTH and (_encode(value) == data or data.count(b'"') == 2 * _strings_in(value)):
-        return value
+    if depth >= _SHALLOW_DEPTH:
+        try:
+            value = _decode_shallow(data)
+            if _encode(value) == data or data.count(b'"') == 2 * _strings_in(value):
+                return value
+        except _NOT_SHALLOW:
+            pass
     return _loads_any(data, depth)
+
+
+def object_reader(refusal: Callable[[str], Exception]) -> Callable[[bytes], dict[str, Any]]:
+    """A function that reads as `loads` does, where an object is expected.
+
+    It raises `refusal(code)`, with one of CODES or `not_object`. One frame, for the hot path.
+    """
+    decode, encode = _decode_shallow, _encode
+
+    def read(data: bytes) -> dict[str, Any]:
+        try:
+            value = decode(data)
+            if encode(value) == data or data.count(b'"') == 2 * _strings_in(value):
+                return value
+        except _NOT_SHALLOW:
+            pass
+        try:
+            anything = _loads_any(data, DEPTH_MAX)
+        except BadInput as error:
+            raise refusal(error.code) from error
+        if type(anything) is not dict:
+            raise refusal("not_object")
+        return anything
+
+    return read
 
 
 def read_back(data: bytes) -> object:
     """As loads, for a text that was just written: a caller who compares the value sees duplicates so."""
     try:
         return _decode_shallow(data)
-    except (msgspec.DecodeError, ValueError, OverflowError):
+    except _NOT_SHALLOW:
         return _loads_any(data, DEPTH_MAX)
 
 

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from jwturn.core.clocks import Reading
+if TYPE_CHECKING:
+    from jwturn.core.clocks import Reading
 
 _BOOTTIME: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -45,8 +46,10 @@ class SystemClock:
         return wake.wait(min(max(seconds, 0.0), 86_400.0))
 
 
-def read(clock: Clock) -> Reading:
+def read(clock: Clock) -> "Reading":
     """Both clocks of a node, read together just before it asks something of the store."""
+    from jwturn.core.clocks import Reading
+
     return Reading(clock.now(), clock.boottime())
 
 

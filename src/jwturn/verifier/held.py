@@ -5,17 +5,14 @@ under the lock, so that callers who learn nothing new, a flood of made-up kids a
 """
 
 import hashlib
-import logging
 import os
-import random
 import threading
 import weakref
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from jwturn.core import jwks_cache
 from jwturn.core.errors import JwturnError, KeysUnavailable, NotFound
@@ -26,10 +23,11 @@ from jwturn.core.jwks_fetch import Source, fetching
 from jwturn.verifier.judge import Judge
 from jwturn.verifier.keys import NOTHING, Opened, open_set
 
-Origin: TypeAlias = Source | Path | bytes
+if TYPE_CHECKING:
+    import logging
+
+Origin: TypeAlias = Source | str | bytes
 """Where a set comes from: an issuer, a file that may change, or the set itself, for ever."""
-LOG: Final = logging.getLogger("jwturn.verifier")
-_DRAW: Final = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ class HeldKeys:
         if isinstance(origin, bytes):
             made = self._loaded(origin, None, None)
             self.cache = jwks_cache.fixed(made.keys, made.kids)
-        elif isinstance(origin, Path):
+        elif isinstance(origin, str):
             self._read_first(origin)
 
     @property
@@ -125,7 +123,7 @@ class HeldKeys:
                 if isinstance(got.set, Fresh):
                     return self._loaded(got.set.body, lifetime, got.set.etag)
                 return Unchanged(lifetime)
-            if isinstance(self._origin, Path):
+            if isinstance(self._origin, str):
                 return self._loaded(_read(self._origin), None, None)
             return Unchanged(None)
         except JwturnError as error:
@@ -134,11 +132,11 @@ class HeldKeys:
 
     def land(self, flight: Flight, outcome: Outcome) -> None:
         """Takes in how the flight ended."""
-        jitter = _DRAW.random()
+        jitter = int.from_bytes(os.urandom(4)) / 2**32
         with self._lock:
             self.cache = jwks_cache.absorb(self.cache, flight, outcome, self._elapsed(), jitter)
         if isinstance(outcome, Failed):
-            LOG.warning("no new key set: %s (%s)", outcome.cause.message, outcome.cause.code)
+            _log().warning("no new key set: %s (%s)", outcome.cause.message, outcome.cause.code)
 
     def after_fork(self) -> None:
         """In a child: whoever held the lock is not here, nor is the thread that was fetching."""
@@ -165,21 +163,27 @@ class HeldKeys:
             return Loaded(held.keys, held.kids, lifetime, etag)
         opened = open_set(body, algorithms=self._algorithms, before=self._opened)
         for refused in opened.refused:
-            level, words = logging.ERROR if refused.alarm else logging.INFO, CODES.get(refused.code, "")
-            LOG.log(level, "key %.80a of the set is refused: %s (%s)", refused.kid, words, refused.code)
+            tell = _log().error if refused.alarm else _log().info
+            tell("key %.80a of the set is refused: %s (%s)", refused.kid, CODES[refused.code], refused.code)
         self._opened, self._digest = opened, digest
         judge = self._judge(opened)
         return Loaded(judge, judge, lifetime, etag)
 
-    def _read_first(self, path: Path) -> None:
+    def _read_first(self, path: str) -> None:
         self.cache, flight = jwks_cache.claim(self.cache, self._elapsed())
         self.land(flight, self._loaded(_read(path), None, None))
 
 
-def _read(path: Path) -> bytes:
+def _log() -> "logging.Logger":
+    import logging
+
+    return logging.getLogger("jwturn.verifier")
+
+
+def _read(path: str) -> bytes:
     """A file's bytes, one more than a set may have at most; raises NotFound or KeysUnavailable."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123  # pathlib costs a twelfth of the import's budget
             return file.read(SET_BYTES_MAX + 1)
     except FileNotFoundError as error:
         raise NotFound(f"there is no JWKS at {path}", hint="jwturn jwks > FILE writes one") from error

@@ -1,12 +1,11 @@
 """Rules for the way out of an older issuer: explicit, with an end, and never silent."""
 
-import warnings
 from collections.abc import Collection
 from datetime import datetime
 from typing import NoReturn
 
 from jwturn.core.errors import BadInput
-from jwturn.core.rules import AnyAudience, Rules
+from jwturn.core.rules import AnyAudience, Rules, audience_of
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Hmac, algorithm
 from jwturn.crypto.import_oct import check_secret
@@ -76,15 +75,3 @@ class LegacySecret:
         return Legacy(
             self.alg, self.kid, Court(keys={name: self._key}, rules=own, ends=self.until.timestamp())
         )
-
-
-def audience_of(audience: str | Collection[str] | AnyAudience) -> frozenset[str] | AnyAudience:
-    """One name, several, or ANY, as Rules want it."""
-    if isinstance(audience, AnyAudience):
-        return audience
-    return frozenset({audience} if isinstance(audience, str) else audience)
-
-
-def warn(words: str, *, stacklevel: int) -> None:
-    """Say that a migration's rule is in force, where the verifier was made."""
-    warnings.warn(words, MigrationWarning, stacklevel=stacklevel + 1)

@@ -5,12 +5,13 @@ to begin and which to wait for, and is the same for threads and tasks: a driver 
 rule.
 """
 
+import os
+import warnings
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,16 +19,18 @@ from jwturn.core.claims import Check, epoch
 from jwturn.core.errors import BadInput, KeysUnavailable, TokenRefused
 from jwturn.core.jwks_cache import Bounds, Fetch, Flight, Refuse, Unknown, Use
 from jwturn.core.jwks_fetch import Source
-from jwturn.core.rules import AnyAudience, Rules
+from jwturn.core.rules import AnyAudience, Rules, audience_of
 from jwturn.ports.clock import Clock, in_seconds
 from jwturn.verifier.checks import refusal
 from jwturn.verifier.held import HeldKeys, KeyStatus, Origin
 from jwturn.verifier.judge import Court, Judge, plain
 from jwturn.verifier.keys import NOTHING, Opened
-from jwturn.verifier.legacy import LegacySecret, audience_of, warn
+
+if TYPE_CHECKING:
+    from jwturn.verifier.legacy import LegacySecret
 
 T = TypeVar("T")
-Jwks: TypeAlias = Mapping[str, Any] | bytes | str | Path
+Jwks: TypeAlias = Mapping[str, Any] | bytes | str | os.PathLike[str]
 Names: TypeAlias = str | Collection[str]
 
 FETCH_TIME_MAX: Final = timedelta(seconds=5)
@@ -63,7 +66,7 @@ class IssuerTrust:
         now: Callable[[], datetime] | None = None,
         memo: bool = True,
         kid_when_absent: str | None = None,
-        legacy: LegacySecret | None = None,
+        legacy: "LegacySecret | None" = None,
         tls: Any = None,
         loopback_http: bool = False,
         fetch: Any = None,
@@ -127,9 +130,9 @@ class IssuerTrust:
             elapsed=elapsed,
         )
         if legacy is not None:
-            warn(f"{issuer}: {legacy} is accepted beside its keys", stacklevel=3)
+            _warn(f"{issuer}: {legacy} is accepted beside its keys")
         if kid_when_absent is not None:
-            warn(f"{issuer}: tokens without kid are judged by key {kid_when_absent}", stacklevel=3)
+            _warn(f"{issuer}: tokens without kid are judged by key {kid_when_absent}")
         self._prepare()
 
     def _prepare(self) -> None:
@@ -237,6 +240,13 @@ def broke(error: Exception) -> KeysUnavailable:
     return failed
 
 
+def _warn(words: str) -> None:
+    """Says that a migration's rule is in force, where the verifier was made."""
+    from jwturn.verifier.legacy import MigrationWarning
+
+    warnings.warn(words, MigrationWarning, stacklevel=4)
+
+
 def _names(names: Names) -> frozenset[str]:
     return frozenset({names} if isinstance(names, str) else names)
 
@@ -260,4 +270,4 @@ def _origin(jwks: Jwks | None, source: Callable[[], Source], *, jwks_url: str | 
     if isinstance(jwks, str) and jwks.lstrip().startswith(_UNLIKE_A_PATH):
         hint = "hand the text of a set in as bytes, and a URL as jwks_url"
         raise BadInput("jwks is a path, and this is none", code="rules_malformed", hint=hint)
-    return Path(jwks)
+    return os.fspath(jwks)
