@@ -164,7 +164,8 @@ class HeldKeys:
         opened = open_set(body, algorithms=self._algorithms, before=self._opened)
         for refused in opened.refused:
             tell = _log().error if refused.alarm else _log().info
-            tell("key %.80a of the set is refused: %s (%s)", refused.kid, CODES[refused.code], refused.code)
+            words = CODES.get(refused.code, "it is weak or malformed")
+            tell("key %.80a of the set is refused: %s (%s)", refused.kid, words, refused.code)
         self._opened, self._digest = opened, digest
         judge = self._judge(opened)
         return Loaded(judge, judge, lifetime, etag)
