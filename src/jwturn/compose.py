@@ -3,14 +3,14 @@
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from jwturn.core.claims import Check
+from jwturn.core.claims import Check, epoch
 from jwturn.core.errors import (
     BadInput,
     ConfigError,
@@ -24,7 +24,7 @@ from jwturn.core.jws import read_claims, split
 from jwturn.core.ledger import Actor
 from jwturn.core.policy import RotationPolicy, edited
 from jwturn.core.policy_text import contradictions, parse_changes
-from jwturn.core.rules import ANY, AnyAudience, Rules
+from jwturn.core.rules import Rules
 from jwturn.core.tokens import ENTROPY_BYTES, PREFIX, ApiToken, Role, digest
 from jwturn.custody.integrity import head_seal, new_integrity
 from jwturn.custody.sealed import SealedCustody
@@ -35,7 +35,7 @@ from jwturn.ports.leases import Leases
 from jwturn.ports.store import HeadSeal, Identity, Store, View, Witness
 from jwturn.service.effect import RevokeEffect, revoke_effect
 from jwturn.service.loop import Loop
-from jwturn.service.own_keys import exp_bounds, trusted_keys
+from jwturn.service.own_keys import exp_bounds, own_rules, trusted_keys
 from jwturn.service.publish import Publisher
 from jwturn.service.recover import Recovery
 from jwturn.service.respond import Commands, Outcome
@@ -44,7 +44,7 @@ from jwturn.service.sign import SigningService
 from jwturn.settings import Settings
 from jwturn.stores.uri import open_store
 from jwturn.stores.witness import FileWitness, MemoryWitness
-from jwturn.verifier.checks import explain, verify
+from jwturn.verifier.judge import Court, Judge
 
 Node = str
 
@@ -86,60 +86,60 @@ class App:
         return revoke_effect(view, kid, self.leases.counts(view.ring.id))
 
     def verify(
-        self, token: str | bytes, *, audience: str | None = None, at: datetime | None = None
+        self,
+        token: str | bytes,
+        *,
+        audience: str | Collection[str] | None = None,
+        at: datetime | None = None,
+        typ: Collection[str] | None = None,
+        algorithms: Collection[str] | None = None,
     ) -> dict[str, Any]:
         """The claims of a token of one of the store's own rings. Raises TokenRefused.
 
-        `audience` None accepts any; `at` judges the time claims as of then.
+        `audience` None accepts any; `at`, an aware datetime, judges the time claims as of then; `typ` and
+        `algorithms` narrow what the rings' policies accept.
         """
         views = self._of_issuer(token)
-        keys, rules = trusted_keys(views, self.custody), own_rules(views, audience)
-        return verify(token, keys, rules, at or self.clock.now(), exp_bounds=exp_bounds(views))
-
-    def explain(
-        self, token: str | bytes, *, audience: str | None = None, at: datetime | None = None
-    ) -> list[Check]:
-        """Every check of a token, passed or failed, in words; trusts nothing.
-
-        Raises TokenRefused if it has no form.
-        """
-        try:
-            views = self._of_issuer(token)
-        except TokenRefused:
-            views = [view for row in self.store.rings()[:1] for view in self.store.published(row.issuer)]
-        keys, rules = trusted_keys(views, self.custody), own_rules(views, audience)
-        return explain(token, keys, rules, at or self.clock.now(), exp_bounds=exp_bounds(views))
-
-    def _of_issuer(self, token: str | bytes) -> Sequence[View]:
-        """The rings of the issuer that the token names.
-
-        The choice is among our own, and `verify` checks it.
-        """
-        issuer = read_claims(split(token).payload).get("iss")
-        views = self.store.published(issuer) if isinstance(issuer, str) else ()
         if not views:
             raise TokenRefused(
                 "the token's issuer has no ring in this store",
                 code="iss_wrong",
                 hint="jwturn status lists the issuers",
             )
-        return views
+        judge = self._judge(views, own_rules(views, audience, typ=typ, algorithms=algorithms))
+        return judge.claims(token, epoch(at or self.clock.now()))
 
+    def explain(
+        self,
+        token: str | bytes,
+        *,
+        audience: str | Collection[str] | None = None,
+        at: datetime | None = None,
+        typ: Collection[str] | None = None,
+        algorithms: Collection[str] | None = None,
+    ) -> list[Check]:
+        """Every check of a token, passed or failed, in words; trusts nothing. Raises NotFound: no rings.
 
-def own_rules(views: Sequence[View], audience: str | None) -> Rules:
-    """What the store's own verification accepts of an issuer's rings.
+        A token of no issuer of the store's is judged as one of the first ring's.
+        """
+        views: Sequence[View] = ()
+        with suppress(TokenRefused):
+            views = self._of_issuer(token)
+        views = views or [v for row in self.store.rings()[:1] for v in self.store.published(row.issuer)]
+        if not views:
+            raise NotFound("this store has no rings", hint="jwturn init --ring NAME", code="no_ring")
+        judge = self._judge(views, own_rules(views, audience, typ=typ, algorithms=algorithms))
+        return judge.explain(token, epoch(at or self.clock.now()))
 
-    The loosest of their policies, never more.
-    """
-    policies = [view.ring.policy for view in views]
-    wanted: frozenset[str] | AnyAudience = ANY if audience is None else frozenset({audience})
-    return Rules(
-        issuer=views[0].ring.issuer,
-        audience=wanted,
-        leeway=min((p.leeway_max for p in policies), default=timedelta()),
-        token_ttl_max=max(p.token_ttl_max for p in policies),
-        typ=frozenset({p.typ.lower() for p in policies} | {"jwt", "at+jwt", None}),
-    )
+    def _of_issuer(self, token: str | bytes) -> Sequence[View]:
+        """The rings of the issuer that the token names: the choice is among our own, and is checked."""
+        issuer = read_claims(split(token).payload).get("iss")
+        return self.store.published(issuer) if isinstance(issuer, str) else ()
+
+    def _judge(self, views: Sequence[View], rules: Rules) -> Judge:
+        """Who judges by the keys as they are now: the rings may have turned before the next token."""
+        keys = trusted_keys(views, self.custody)
+        return Judge(Court(keys=keys, rules=rules, exp_bounds=exp_bounds(views)), memo=False)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, source: SecretSource | None = None) -> App:

@@ -72,7 +72,7 @@ CODES: Final = {
     "jwk_unknown_kty": "the key type is not one of RSA, EC, OKP, AKP",
     "jwk_unknown_alg": "the algorithm is not one of ours, or the key does not say which it is for",
     "jwk_alg_mismatch": "the algorithm does not belong to the key's type or curve",
-    "jwk_wrong_use": "use is not sig, or key_ops does not hold verify",
+    "jwk_wrong_use": "use is not sig, or key_ops does not hold verify, names one twice or contradicts use",
     "jwks_malformed": "not a JSON object with a member `keys` that is a list of objects",
     "jwks_oct": "the set holds a symmetric key",
     "jwks_empty": "the set holds no usable key",
@@ -281,8 +281,18 @@ def _read_key(members: dict[str, Any], algorithms: Collection[str] | None) -> Jw
 
 
 def _check_use(members: Mapping[str, Any]) -> None:
-    operations = members.get("key_ops", ["verify"])
-    if members.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+    """RFC 7517 sections 4.2 and 4.3: what both say must agree, and no operation is named twice."""
+    if members.get("use", "sig") != "sig":
+        raise _refused("jwk_wrong_use")
+    if "key_ops" not in members:
+        return
+    named = members["key_ops"]
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise _refused("jwk_wrong_use")
+    operations = set(named)
+    if "verify" not in operations or len(operations) != len(named):
+        raise _refused("jwk_wrong_use")
+    if "use" in members and not operations <= {"sign", "verify"}:
         raise _refused("jwk_wrong_use")
 
 

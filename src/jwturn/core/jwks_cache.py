@@ -27,8 +27,11 @@ BURST: Final = 4
 REFILL_SECONDS: Final = 30.0
 BACKOFF_SECONDS_MIN: Final = 1.0
 BACKOFF_SECONDS_MAX: Final = 30.0
-LIFETIME_SECONDS_MIN: Final = 30.0
-"""An issuer that forbids caching is asked this often; `keys_ttl_max` may be shorter."""
+LIFETIME_SECONDS_MIN: Final = 60.0
+"""An issuer that forbids caching is asked this often, so that the bucket fills faster than renewals empty it.
+
+`keys_ttl_max` may be shorter.
+"""
 LIFETIME_SECONDS_UNSAID: Final = 300.0
 """The lifetime of a set whose answer names none."""
 RECENT_SECONDS: Final = 60.0
@@ -38,6 +41,7 @@ UNKNOWN_SECONDS_MAX: Final = 300.0
 PINS_MAX: Final = 4096
 GRACE_SECONDS: Final = 1.0
 """How long past its deadline a fetch may take to report before it is given up as lost."""
+_BEFORE_ANY_CLOCK: Final = -1e18
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -59,6 +63,8 @@ class Held(Struct, frozen=True):
     fresh_until: float
     stale_until: float
     etag: str | None = None
+    record: Any = None
+    """What the verifier wants to know of this set when the next one comes."""
 
 
 class Flight(Struct, frozen=True):
@@ -135,6 +141,7 @@ class Loaded(Struct, frozen=True):
     kids: Container[str]
     lifetime: float | None
     etag: str | None = None
+    record: Any = None
 
 
 class Unchanged(Struct, frozen=True):
@@ -164,6 +171,8 @@ def decide(cache: Cache, kid: str, now: float, *, waited: bool = False) -> tuple
         renewed, flight = refresh(cache, now)
         return renewed, Use(held, flight)
     if waited and not cache.failures:
+        if cache.flight is not None and under_way(cache, now) is None:
+            return cache, Refuse(None, BACKOFF_SECONDS_MIN)
         return _missed(cache, kid, now), Unknown()
     if (missed := cache.unknown.get(kid)) is not None and missed.at <= now < missed.until:
         return cache, Unknown()
@@ -177,10 +186,10 @@ def decide(cache: Cache, kid: str, now: float, *, waited: bool = False) -> tuple
     return claimed, Fetch(flight)
 
 
-def fixed(keys: Any, kids: Container[str]) -> Cache:
+def fixed(keys: Any, kids: Container[str], record: Any = None) -> Cache:
     """The cache of a set that was handed in: it never ends, and there is nobody to ask."""
-    held = Held(keys, kids, 1, -math.inf, math.inf, math.inf, math.inf)
-    return Cache(held=held, level=-math.inf, level_at=0.0)
+    held = Held(keys, kids, 1, -math.inf, math.inf, math.inf, math.inf, record=record)
+    return Cache(held=held, level=-math.inf, level_at=_BEFORE_ANY_CLOCK)
 
 
 def refresh(cache: Cache, now: float) -> tuple[Cache, Flight | None]:
@@ -255,12 +264,12 @@ def pin(
     for key in keys:
         kid = key.kid or thumbprint(key.public)
         print_ = f"{key.alg} {thumbprint(key.public)}"
-        if known.pop(kid, print_) == print_:
+        pinned = known.pop(kid, print_)
+        if pinned == print_:
             good.append(key)
         else:
             refused.append(RefusedKey(kid, "jwk_changed"))
-            print_ = pins[kid]
-        known[kid] = print_
+        known[kid] = pinned
     for old in list(known)[: max(len(known) - PINS_MAX, 0)]:
         del known[old]
     return tuple(good), tuple(refused), known
@@ -290,6 +299,8 @@ def _backing_off(cache: Cache, now: float) -> bool:
 
 def _missed(cache: Cache, kid: str, now: float) -> Cache:
     before = cache.unknown.get(kid)
+    if before is not None and before.at <= now < before.until:
+        return cache
     wait = 1.0 if before is None else min(2 * (before.until - before.at), UNKNOWN_SECONDS_MAX)
     unknown = {**cache.unknown, kid: Missed(now, now + wait)}
     if len(unknown) > UNKNOWN_MAX:
@@ -319,6 +330,7 @@ def _held(cache: Cache, flight: Flight, outcome: Loaded | Unchanged, jitter: flo
             until,
             until + bounds.stale_max,
             outcome.etag,
+            outcome.record,
         )
     if before is None:
         return None

@@ -3,10 +3,8 @@
 Two parsers that read the same bytes differently are a way past a check, so what is ambiguous is refused:
 duplicate members at any level, other encodings than UTF-8, numbers that do not fit. msgspec refuses all of
 that but duplicates, depth and long integers. Most texts are decided cheaply: one that fits a shallow type is
-neither deep nor has long integers, and one that is byte for byte what its value is written as names no
-member twice. Nor does one with just two quotes for each string of its value: a member that was named again
-left its quotes in the text, and no string in the value. Only what that leaves open (deeper nesting, escaped
-quotes) goes through the slower second reading.
+neither deep nor has long integers, and `names_once` sees most that have no duplicates. Only what these leave
+open (deeper nesting, escaped quotes, longer integers) goes through the slower second reading.
 """
 
 import json
@@ -21,7 +19,8 @@ from jwturn.core.errors import BadInput
 DEPTH_MAX: Final = 16
 DIGITS_MAX: Final = 20
 _SHALLOW_DEPTH: Final = 4
-_NOT_SHALLOW: Final = (msgspec.DecodeError, ValueError, OverflowError)
+NOT_SHALLOW: Final = (msgspec.DecodeError, ValueError, OverflowError)
+"""What `shallow` raises where it does not decide."""
 
 CODES: Final = {
     "json_encoding": "the text is not UTF-8, or begins with a byte order mark",
@@ -42,7 +41,8 @@ _Second: TypeAlias = _Scalar | list[_Third] | dict[str, _Third]
 _Shallow: TypeAlias = dict[str, _Scalar | list[_Second] | dict[str, _Second]]
 
 _decode: Final = msgspec.json.Decoder().decode
-_decode_shallow: Final = msgspec.json.Decoder(_Shallow).decode
+shallow: Final = msgspec.json.Decoder(_Shallow).decode
+"""The object in a text of the commonest kind: 4 levels, integers of 64 bits, duplicates unseen."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -50,10 +50,10 @@ def loads(data: bytes, *, depth: int = DEPTH_MAX) -> object:
     """The value of a JSON text; raises BadInput with one of CODES (SECURITY.md 4)."""
     if depth >= _SHALLOW_DEPTH:
         try:
-            value = _decode_shallow(data)
-            if _encode(value) == data or data.count(b'"') == 2 * _strings_in(value):
+            value = shallow(data)
+            if names_once(data, value):
                 return value
-        except _NOT_SHALLOW:
+        except NOT_SHALLOW:
             pass
     return _loads_any(data, depth)
 
@@ -63,14 +63,14 @@ def object_reader(refusal: Callable[[str], Exception]) -> Callable[[bytes], dict
 
     It raises `refusal(code)`, with one of CODES or `not_object`. One frame, for the hot path.
     """
-    decode, encode = _decode_shallow, _encode
+    decode, encode = shallow, _encode
 
     def read(data: bytes) -> dict[str, Any]:
         try:
             value = decode(data)
-            if encode(value) == data or data.count(b'"') == 2 * _strings_in(value):
+            if encode(value) == data or names_once(data, value):
                 return value
-        except _NOT_SHALLOW:
+        except NOT_SHALLOW:
             pass
         try:
             anything = _loads_any(data, DEPTH_MAX)
@@ -86,13 +86,19 @@ def object_reader(refusal: Callable[[str], Exception]) -> Callable[[bytes], dict
 def read_back(data: bytes) -> object:
     """As loads, for a text that was just written: a caller who compares the value sees duplicates so."""
     try:
-        return _decode_shallow(data)
-    except _NOT_SHALLOW:
+        return shallow(data)
+    except NOT_SHALLOW:
         return _loads_any(data, DEPTH_MAX)
 
 
-def _strings_in(value: dict[str, Any]) -> int:
-    """How many strings are in a value, names of members included."""
+def names_once(data: bytes, value: dict[str, Any]) -> bool:
+    """Whether the text of a value that `shallow` read surely names no member twice.
+
+    It is byte for byte what the value is written as, or has just two quotes for each string of the value: a
+    member that was named again left its quotes in the text, and no string in the value.
+    """
+    if _encode(value) == data:
+        return True
     strings = 0
     inside: list[Any] = [value]
     for one in inside:
@@ -103,7 +109,7 @@ def _strings_in(value: dict[str, Any]) -> int:
             inside += one.values()
         elif type(one) is list:
             inside += one
-    return strings
+    return data.count(b'"') == 2 * strings
 
 
 def _loads_any(data: bytes, depth: int) -> object:

@@ -1,11 +1,13 @@
-"""The keys of the store's own rings as a verifier trusts them.
+"""The store's own rings as a verifier trusts them.
 
-Published ones, and the secrets of symmetric rings.
+Their keys (published ones, and the secrets of symmetric rings), and the rules of their policies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 from jwturn.core.leases import exp_bound
+from jwturn.core.rules import ANY, Rules, audience_of
 from jwturn.crypto.verify import VerifyKey, hmac_key, verify_key
 from jwturn.ports.custody import Custody
 from jwturn.ports.store import View
@@ -34,3 +36,26 @@ def exp_bounds(views: Sequence[View]) -> Mapping[str, int]:
         for key in view.ring.published
         if (exp := exp_bound(view.leases, key)) is not None
     }
+
+
+def own_rules(
+    views: Sequence[View],
+    audience: str | Collection[str] | None,
+    *,
+    typ: Collection[str] | None = None,
+    algorithms: Collection[str] | None = None,
+) -> Rules:
+    """What the store's own verification accepts of an issuer's rings.
+
+    The loosest of their policies, never more. Raises BadInput `rules_malformed`.
+    """
+    policies = [view.ring.policy for view in views]
+    types = frozenset({p.typ.lower() for p in policies} | {"jwt", "at+jwt", None})
+    return Rules(
+        issuer=views[0].ring.issuer,
+        audience=audience_of(ANY if audience is None else audience),
+        leeway=min((p.leeway_max for p in policies), default=timedelta()),
+        token_ttl_max=max(p.token_ttl_max for p in policies),
+        typ=types if typ is None else frozenset(typ),
+        algorithms=None if algorithms is None else frozenset(algorithms),
+    )

@@ -44,6 +44,8 @@ CODES: Final[Mapping[str, str]] = {
 }
 """Every code a TokenRefused may carry, a line each."""
 
+NOT_CHECKED: Final = "not_checked"
+"""The code of a check that could not be made; it says nothing about the token."""
 _NOT_CHECKED: Final = "not checked, because an earlier check failed"
 _NO_BOUNDS: Final[Mapping[str, int]] = {}
 
@@ -141,6 +143,9 @@ def _header_checks(header: Header | None, keys: Mapping[str, TrustedKey], rules:
         return
     for name, judge, words in _HEADER_CHECKS:
         code = judge(header, keys, rules)
+        if code == "alg_mismatch" and _kid(header, rules) not in keys:
+            yield Check(name, passed=False, words="not checked, because there is no key", code=NOT_CHECKED)
+            continue
         shown = words(header, rules)
         yield Check(name, not code, f"{CODES[code]}; {shown}" if code else shown, code)
 
@@ -170,7 +175,7 @@ def _failed(name: str, error: TokenRefused) -> Check:
 
 def _not_checked(*names: str) -> Iterator[Check]:
     for name in names:
-        yield Check(name, passed=False, words=_NOT_CHECKED, code="not_checked")
+        yield Check(name, passed=False, words=_NOT_CHECKED, code=NOT_CHECKED)
 
 
 def refusal(code: str) -> TokenRefused:

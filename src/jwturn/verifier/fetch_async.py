@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from jwturn.core.errors import ConfigError, KeysUnavailable
@@ -56,9 +57,22 @@ class HttpxFetch:
         client = self._httpx.AsyncClient(
             verify=self._tls, timeout=None, follow_redirects=False, trust_env=get.url.startswith("https:")
         )
-        headers = request_headers(get)
-        async with client, client.stream("GET", get.url, headers=headers) as response:
-            return await _read(get.url, response)
+        lines: list[Any] = []
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                lines.append(info["return_value"])
+
+        call = partial(
+            client.stream, "GET", get.url, headers=request_headers(get), extensions={"trace": trace}
+        )
+        try:
+            async with client, call() as response:
+                return await _read(get.url, response)
+        finally:
+            # httpx2 leaves the connection open if it is cancelled in the TLS handshake
+            for line in lines:
+                await line.aclose()
 
     def _told(self, url: str, error: BaseException) -> KeysUnavailable:
         """The failure by its code; what httpx2 made of an error of TLS is found behind it."""

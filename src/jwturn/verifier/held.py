@@ -8,15 +8,18 @@ import hashlib
 import os
 import threading
 import weakref
-from collections.abc import Callable, Collection, Generator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Generator, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from jwturn.core import jwks_cache
 from jwturn.core.errors import JwturnError, KeysUnavailable, NotFound
-from jwturn.core.jwk import CODES, SET_BYTES_MAX, RefusedKey
+from jwturn.core.jwk import ALARMS, CODES, SET_BYTES_MAX, RefusedKey
 from jwturn.core.jwks_answer import Answer, Fresh, Get
 from jwturn.core.jwks_cache import Bounds, Cache, Failed, Flight, Held, Loaded, Outcome, Unchanged, Verdict
 from jwturn.core.jwks_fetch import Source, fetching
@@ -46,6 +49,19 @@ class KeyStatus:
     refused: tuple[RefusedKey, ...]
 
 
+class _Record(Struct, frozen=True):
+    """The bytes that a set was read from, hashed, and what they gave.
+
+    It stays with the set: one whose answer came too late to be used leaves nothing behind.
+    """
+
+    digest: bytes
+    opened: Opened
+
+
+_NO_RECORD: Final = _Record(b"", NOTHING)
+
+
 class HeldKeys:
     """The set in use, and the flight that fetches the next one."""
 
@@ -62,12 +78,12 @@ class HeldKeys:
         self._origin, self._algorithms = origin, algorithms
         self._judge, self._elapsed = judge, elapsed
         self._lock = threading.Lock()
-        self._opened, self._digest, self._found_at = NOTHING, b"", ""
+        self._found_at, self._told = "", ""
         self.cache = Cache(bounds=bounds)
         renewed_in_children().add(self)
         if isinstance(origin, bytes):
             made = self._loaded(origin, None, None)
-            self.cache = jwks_cache.fixed(made.keys, made.kids)
+            self.cache = jwks_cache.fixed(made.keys, made.kids, made.record)
         elif isinstance(origin, str):
             self._read_first(origin)
 
@@ -83,6 +99,7 @@ class HeldKeys:
         after, verdict = jwks_cache.decide(before, kid, now, waited=waited)
         if after is not before:
             with self._lock:
+                now = self._elapsed()  # what others landed since then must not seem to come from the future
                 self.cache, verdict = jwks_cache.decide(self.cache, kid, now, waited=waited)
         return verdict
 
@@ -136,7 +153,15 @@ class HeldKeys:
         with self._lock:
             self.cache = jwks_cache.absorb(self.cache, flight, outcome, self._elapsed(), jitter)
         if isinstance(outcome, Failed):
-            _log().warning("no new key set: %s (%s)", outcome.cause.message, outcome.cause.code)
+            self._tell_failure(outcome.cause)
+
+    def _tell_failure(self, cause: JwturnError) -> None:
+        """Once for as long as the cause is the same."""
+        words, self._told = self._told, f"{cause.message} ({cause.code})"
+        if words != self._told:
+            tell = _log().error if cause.code in ALARMS else _log().warning
+            tell("no new key set: %s", self._told)
+            _tell(cause.details.get("refused", ()))
 
     def after_fork(self) -> None:
         """In a child: whoever held the lock is not here, nor is the thread that was fetching."""
@@ -154,21 +179,18 @@ class HeldKeys:
             age=age,
             failures=cache.failures,
             cause="" if cause is None else cause.message,
-            refused=self._opened.refused,
+            refused=() if held is None else held.record.opened.refused,
         )
 
     def _loaded(self, body: bytes, lifetime: float | None, etag: str | None) -> Loaded:
         digest, held = hashlib.sha256(body).digest(), self.cache.held
-        if held is not None and digest == self._digest:
-            return Loaded(held.keys, held.kids, lifetime, etag)
-        opened = open_set(body, algorithms=self._algorithms, before=self._opened)
-        for refused in opened.refused:
-            tell = _log().error if refused.alarm else _log().info
-            words = CODES.get(refused.code, "it is weak or malformed")
-            tell("key %.80a of the set is refused: %s (%s)", refused.kid, words, refused.code)
-        self._opened, self._digest = opened, digest
+        before: _Record = _NO_RECORD if held is None else held.record
+        if held is not None and digest == before.digest:
+            return Loaded(held.keys, held.kids, lifetime, etag, before)
+        opened = open_set(body, algorithms=self._algorithms, before=before.opened)
+        _tell(opened.refused, but=before.opened.refused)
         judge = self._judge(opened)
-        return Loaded(judge, judge, lifetime, etag)
+        return Loaded(judge, judge, lifetime, etag, _Record(digest, opened))
 
     def _read_first(self, path: str) -> None:
         self.cache, flight = jwks_cache.claim(self.cache, self._elapsed())
@@ -181,6 +203,15 @@ def _log() -> "logging.Logger":
     return logging.getLogger("jwturn.verifier")
 
 
+def _tell(refused: Iterable[RefusedKey], *, but: Collection[RefusedKey] = ()) -> None:
+    """Each key that is not used, unless it was named before."""
+    for one in refused:
+        if one not in but:
+            tell = _log().error if one.alarm else _log().info
+            words = CODES.get(one.code, "it is weak or malformed")
+            tell("key %.80a of the set is refused: %s (%s)", one.kid, words, one.code)
+
+
 def _read(path: str) -> bytes:
     """A file's bytes, one more than a set may have at most; raises NotFound or KeysUnavailable."""
     try:
@@ -188,9 +219,10 @@ def _read(path: str) -> bytes:
             return file.read(SET_BYTES_MAX + 1)
     except FileNotFoundError as error:
         raise NotFound(f"there is no JWKS at {path}", hint="jwturn jwks > FILE writes one") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise KeysUnavailable(
-            f"the JWKS at {path} cannot be read: {error.strerror}", hint="see who owns it"
+            f"the JWKS at {path} cannot be read: {why}", hint="see what it is and who owns it"
         ) from error
 
 

@@ -1,7 +1,9 @@
 """An issuer's set as key objects: parsed once per set, those that stayed taken over (SECURITY.md 5, 7)."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from jwturn.core.errors import BadInput
 from jwturn.core.jwk import CODES, Jwk, RefusedKey, parse_set, thumbprint
@@ -19,6 +21,8 @@ class Opened:
     pins: Mapping[str, str]
 
 
+_SHOWN_MAX: Final = 8
+"""How many of the refused keys a message names."""
 NOTHING = Opened({}, {}, (), {})
 
 
@@ -29,12 +33,14 @@ def open_set(body: bytes, *, algorithms: Collection[str] | None = None, before: 
     holds a symmetric key, or leaves no usable key; the message names what each refused key was refused for.
     """
     found = parse_set(body, algorithms=algorithms)
-    same, changed, pins = pin(before.pins, found.keys)
+    times = Counter(map(_kid, found.keys))
+    same, changed, pins = pin(before.pins, [jwk for jwk in found.keys if times[_kid(jwk)] == 1])
     keys: dict[str, VerifyKey] = {}
     bounds: dict[str, int] = {}
-    refused = [*found.refused, *changed]
+    twice = [RefusedKey(kid, "jwk_duplicate_kid") for kid, count in times.items() if count > 1]
+    refused = [*found.refused, *twice, *changed]
     for jwk in same:
-        kid = jwk.kid or thumbprint(jwk.public)
+        kid = _kid(jwk)
         try:
             keys[kid] = _kept(jwk, kid, before, pins) or verify_key(jwk.public, alg=jwk.alg)
         except BadInput as error:
@@ -44,16 +50,21 @@ def open_set(body: bytes, *, algorithms: Collection[str] | None = None, before: 
             bounds[kid] = jwk.exp
     if not keys:
         raise BadInput(
-            f"{CODES['jwks_empty']}: {'; '.join(map(_shown, refused))}",
+            f"{CODES['jwks_empty']}: {'; '.join(map(_shown, refused[:_SHOWN_MAX]))}",
             code="jwks_empty",
             hint="the issuer has to publish a key that may be used",
+            refused=tuple(refused),
         )
     return Opened(keys, bounds, tuple(refused), pins)
 
 
 def _kept(jwk: Jwk, kid: str, before: Opened, pins: Mapping[str, str]) -> VerifyKey | None:
     key = before.keys.get(kid)
-    return key if key is not None and key.alg == jwk.alg and before.pins.get(kid) == pins[kid] else None
+    return key if key is not None and key.alg == jwk.alg and before.pins.get(kid) == pins.get(kid) else None
+
+
+def _kid(jwk: Jwk) -> str:
+    return jwk.kid or thumbprint(jwk.public)
 
 
 def _shown(refused: RefusedKey) -> str:
