@@ -6,7 +6,7 @@ noticed. The columns that stand beside a document for look-ups are compared with
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -21,6 +21,8 @@ from jwturn.stores.rows import IssuerRecord, RingRecord, TokenRecord
 
 _T = TypeVar("_T")
 HINT: Final = "restore a backup that was not edited, or say `jwturn recover`; jwturn audit verify shows more"
+READ_MAX: Final = 256
+"""How many rings are kept as they were read: a few kilobytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class Seals:
 
     seal: HeadSeal
     store_id: str
+    _read: dict[str, tuple[RingRecord, Mapping[str, bytes], KeyRing]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """By ring what was read last: the same rows under the same seal are the same ring."""
 
     def ring_record(self, ring: KeyRing, due_at: datetime | None) -> RingRecord:
         """A ring as it is kept."""
@@ -40,6 +46,9 @@ class Seals:
     def ring(self, record: RingRecord, halves: Mapping[str, bytes]) -> KeyRing:
         """The ring of a record, with its private halves. Raises IntegrityError."""
         row, what = record.row, f"ring {record.row.name}"
+        known = self._read.get(row.id)
+        if known is not None and known[0] == record and known[1] == halves:
+            return known[2]
         if not self.seal.check(self._ring_bytes(record.doc, list(halves)), record.mac):
             raise forged(what)
         ring = read(record.doc, KeyRing, what)
@@ -48,7 +57,11 @@ class Seals:
         private = {
             kid: read(half, Envelope, f"the private half of key {kid}") for kid, half in halves.items()
         }
-        return replace(ring, keys=tuple(replace(key, private=private.get(key.kid)) for key in ring.keys))
+        whole = replace(ring, keys=tuple(replace(key, private=private.get(key.kid)) for key in ring.keys))
+        if len(self._read) >= READ_MAX:
+            self._read.clear()
+        self._read[row.id] = (record, dict(halves), whole)
+        return whole
 
     def issuer_record(self, issuer: str, *, served: bool) -> IssuerRecord:
         """An issuer as it is kept."""
