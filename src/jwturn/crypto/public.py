@@ -77,12 +77,15 @@ def _load(jwk: Mapping[str, object], row: Algorithm) -> PublicKey:
 
 def _point(jwk: Mapping[str, object], row: Ecdsa) -> ec.EllipticCurvePublicKey:
     x, y = (int.from_bytes(octets(jwk, name, size=row.size), "big") for name in ("x", "y"))
+    weak = WeakKey(f"x, y is not a point of {row.curve.name}", hint="the key is damaged or forged")
     try:
-        return ec.EllipticCurvePublicNumbers(x, y, row.curve).public_key()
+        key = ec.EllipticCurvePublicNumbers(x, y, row.curve).public_key()
     except ValueError as error:
-        raise WeakKey(
-            f"x, y is not a point of {row.curve.name}", hint="the key is damaged or forged"
-        ) from error
+        raise weak from error
+    found = key.public_numbers()
+    if (found.x, found.y) != (x, y):  # the primitive reduces a coordinate above the prime: one key, many JWKs
+        raise weak
+    return key
 
 
 def octets(jwk: Mapping[str, object], name: str, *, size: int | None = None) -> bytes:
