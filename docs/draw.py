@@ -21,9 +21,8 @@ import click
 import msgspec
 
 from jwturn.cli.main import root
-from jwturn.core import errors
+from jwturn.core import errors, jwk, jwks_answer
 from jwturn.core.durations import format_duration
-from jwturn.core.jwk import ALGS
 from jwturn.core.policy import PRESETS, UNKNOWN_FLEET, RotationPolicy, edited
 from jwturn.core.policy_text import SETTABLE, show
 from jwturn.core.profiles import PROFILES, Profile
@@ -118,7 +117,7 @@ def _profile(row: Profile) -> list[str]:
     lifetime = "as configured: declare it" if row.set_lifetime is None else format_duration(row.set_lifetime)
     follows = ", or max-age where that is longer" if row.follows_max_age else ""
     stale = "without limit" if row.stale_max is None else format_duration(row.stale_max)
-    unknown = ", ".join(alg for alg in ALGS if alg in row.algs_unknown) or NOT_SET
+    unknown = ", ".join(alg for alg in jwk.ALGS if alg in row.algs_unknown) or NOT_SET
     return [f"`{row.name}`", row.title, lifetime + follows, row.unknown_kid, stale, unknown, row.source]
 
 
@@ -217,6 +216,17 @@ def token_codes() -> str:
     return table(["code", "why the token is refused"], [[f"`{code}`", why] for code, why in CODES.items()])
 
 
+def fetch_codes() -> str:
+    """Every code of an answer that gave no set, and of a URL that is not asked."""
+    return table(["code", "why there are no keys"], [[f"`{c}`", why] for c, why in jwks_answer.CODES.items()])
+
+
+def set_codes() -> str:
+    """Every code of a set, or of a key in one, that is not used."""
+    rows = [[f"`{code}`", why, "yes" if code in jwk.ALARMS else NOT_SET] for code, why in jwk.CODES.items()]
+    return table(["code", "why it is not used", "alarm"], rows)
+
+
 def roles() -> str:
     """What each role of an API token may do."""
     rows = [
@@ -296,6 +306,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "error-classes": error_classes,
     "error-codes": error_codes,
     "token-codes": token_codes,
+    "fetch-codes": fetch_codes,
+    "set-codes": set_codes,
     "roles": roles,
     "commands": commands,
     "routes": routes,

@@ -186,3 +186,29 @@ def test_nothing_but_bad_input_leaves_and_its_code_is_listed(data: bytes) -> Non
         assert refused.hint
     else:
         assert json.loads(data) == value
+
+
+SHALLOW = st.dictionaries(
+    st.text(max_size=4),
+    st.none()
+    | st.text(max_size=4)
+    | st.lists(st.text(max_size=2) | st.dictionaries(st.text(max_size=2), st.text())),
+    max_size=4,
+)
+
+
+@given(SHALLOW, st.booleans(), st.sampled_from([None, 1, "\t"]))
+def test_names_that_come_once_are_mostly_seen_at_once(value: Any, ascii_only: bool, indent: Any) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    data = text.encode("utf-8")
+    assert strict_json.shallow(data) == value
+    assert strict_json.names_once(data, value) or '\\"' in text
+
+
+@pytest.mark.parametrize("space", ["", " ", "\n", "\t", "\r\n "])
+@pytest.mark.parametrize("first", ['"b"', "1", '{"c":"d"}', '["e",{}]', '"\\""'])
+def test_a_name_that_comes_twice_is_never_seen_as_once(space: str, first: str) -> None:
+    text = f'{{"a"{space}:{first},"x":{{"y":"z"}},"a":{space}"b"}}'.encode()
+    value = strict_json.shallow(text)
+    assert not strict_json.names_once(text, value)
+    assert code_of(text) == "json_duplicate"

@@ -1,13 +1,16 @@
 import hashlib
 import hmac
+import itertools
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jwturn.core.errors import BadInput, WeakKey
 from jwturn.core.jwk import ALGS, unb64url
 from jwturn.core.secret import Secret
+from jwturn.crypto import verify as verify_module
 from jwturn.crypto.algorithms import Ecdsa, algorithm
 from jwturn.crypto.import_jwk import halves
 from jwturn.crypto.mac import mac
@@ -91,8 +94,6 @@ def test_ecdsa_refuses_zero_order_and_beyond_for_r_and_s(alg):
 
 @pytest.mark.parametrize("alg", ["ES256", "ES384", "ES512"])
 def test_ecdsa_refuses_der_signatures(alg):
-    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
     signature = signer(alg, pair(alg).private).sign(b"x")
     half = len(signature) // 2
     der = encode_dss_signature(
@@ -101,11 +102,34 @@ def test_ecdsa_refuses_der_signatures(alg):
     assert not verifier(alg).verify(b"x", der)
 
 
-def test_ecdsa_keeps_leading_zeros_of_r_and_s():
-    sign = signer("ES256", pair("ES256").private).sign
-    signatures = [sign(bytes([byte]) * 4) for byte in range(200)]
-    assert all(len(signature) == 64 for signature in signatures)
-    assert all(verifier("ES256").verify(bytes([n]) * 4, one) for n, one in enumerate(signatures))
+@pytest.mark.parametrize("alg", ["ES256", "ES384", "ES512"])
+def test_ecdsa_keeps_leading_zeros_of_r_and_s(alg):
+    sign, verify = signer(alg, pair(alg).private).sign, verifier(alg).verify
+    size = SIZES[alg] // 2
+    short = {0: 0, size: 0}
+    for number in itertools.count():
+        signature = sign(b"%d" % number)
+        assert len(signature) == 2 * size
+        if number < 20 or 0 in (signature[0], signature[size]):
+            assert verify(b"%d" % number, signature)
+        for at in short:
+            short[at] += signature[at] == 0
+        if min(short.values()) >= 2:
+            return
+
+
+@pytest.mark.parametrize(("size", "bits"), [(32, 256), (48, 384), (66, 521)])
+@given(data=st.data())
+def test_r_and_s_are_put_into_der_as_the_library_does_it(size, bits, data):
+    numbers = st.sampled_from([1, 7, 8, bits - 9, bits - 8, bits]).flatmap(lambda n: st.integers(1, 2**n - 1))
+    r, s = data.draw(numbers), data.draw(numbers)
+    r_bytes, s_bytes = r.to_bytes(size, "big"), s.to_bytes(size, "big")
+    ours = verify_module._integer(r_bytes) + verify_module._integer(s_bytes)
+    assert verify_module._SEQUENCE_HEADS[len(ours)] + ours == encode_dss_signature(r, s)
+    if head := verify_module._integer_heads(size)[r_bytes[0]]:
+        assert ours.startswith(head + r_bytes)
+    else:
+        assert r_bytes[0] == 0
 
 
 def test_ed25519_refuses_an_s_beyond_the_order():

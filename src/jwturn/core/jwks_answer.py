@@ -55,7 +55,8 @@ _HINTS: Final = {
 }
 
 _URL: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
-_HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\]")
+_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+_ADDRESS: Final = re.compile(r"\[([0-9a-f:.]+)\]")
 _PORTS: Final = {"https": 443, "http": 80}
 _DIRECTIVE: Final = re.compile(r'\s*+([^\s=",]*+)(?:=(?:"((?:[^"\\]|\\.)*+)"|([^",]*+)))?+([^,]*+)(?:,|$)')
 _JSON_TYPE: Final = re.compile(
@@ -181,18 +182,24 @@ def origin_of(url: str) -> str:
         raise _url_refused(url, "it is too long, or has characters that a URL has not (RFC 3986)")
     try:
         parts = urlsplit(url)
-        port = parts.port
+        port, host = parts.port, _host(parts.netloc.lower())
     except ValueError as error:
-        raise _url_refused(url, "its host or port is malformed") from error
+        raise _url_refused(url, "its host or port is malformed, or it has a user name") from error
     if parts.scheme not in _PORTS:
         raise _url_refused(url, "it is not https")
-    if "@" in parts.netloc or "#" in url:
-        raise _url_refused(url, "it has a user name or a fragment")
-    host = parts.hostname or ""
-    named = f"[{host}]" if ":" in host else host
-    if not _HOST.fullmatch(named) or port == 0:
-        raise _url_refused(url, "its host or port is malformed")
-    return f"{parts.scheme}://{named}:{port or _PORTS[parts.scheme]}"
+    if "#" in url or port == 0:
+        raise _url_refused(url, "it has a fragment, or port 0")
+    return f"{parts.scheme}://{host}:{port or _PORTS[parts.scheme]}"
+
+
+def _host(netloc: str) -> str:
+    """The host in its one spelling; raises ValueError unless it is a name or address, without a user name."""
+    host = re.sub(r":[0-9]*$", "", netloc)
+    if address := _ADDRESS.fullmatch(host):
+        return f"[{ipaddress.IPv6Address(address[1])}]"
+    if not _NAME.fullmatch(host):
+        raise ValueError("neither a name nor an address")
+    return host
 
 
 def _is_loopback(host: str) -> bool:

@@ -41,7 +41,8 @@ class Source:
     loopback_http: bool = False
 
     def __post_init__(self) -> None:
-        check_url(self.jwks_url or self.issuer, loopback_http=self.loopback_http)
+        asked_first = self.issuer if self.jwks_url is None else self.jwks_url
+        check_url(asked_first, loopback_http=self.loopback_http)
         if self.jwks_url is None and "?" in self.issuer:
             raise BadInput(
                 "the metadata of an issuer with a query cannot be found (RFC 8414 section 2)",

@@ -41,7 +41,7 @@ _Second: TypeAlias = _Scalar | list[_Third] | dict[str, _Third]
 _Shallow: TypeAlias = dict[str, _Scalar | list[_Second] | dict[str, _Second]]
 
 _decode: Final = msgspec.json.Decoder().decode
-shallow: Final = msgspec.json.Decoder(_Shallow).decode
+shallow: Final[Callable[[bytes], dict[str, Any]]] = msgspec.json.Decoder(_Shallow).decode
 """The object in a text of the commonest kind: 4 levels, integers of 64 bits, duplicates unseen."""
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -81,14 +81,6 @@ def object_reader(refusal: Callable[[str], Exception]) -> Callable[[bytes], dict
         return anything
 
     return read
-
-
-def read_back(data: bytes) -> object:
-    """As loads, for a text that was just written: a caller who compares the value sees duplicates so."""
-    try:
-        return shallow(data)
-    except NOT_SHALLOW:
-        return _loads_any(data, DEPTH_MAX)
 
 
 def names_once(data: bytes, value: dict[str, Any]) -> bool:

@@ -65,7 +65,7 @@ def hmac_key(alg: str, secret: Secret) -> VerifyKey:
 
 
 def _rsa(row: Rsa, key: rsa.RSAPublicKey) -> Verify:
-    """The length is ours to check: the primitive takes PSS without its leading zero (RFC 8017 section 8.1.2)."""
+    """The length is ours to check: the primitive takes PSS without its leading zero (RFC 8017 8.1.2)."""
     check, padding, digest, size = key.verify, row.padding, row.hash, (key.key_size + 7) // 8
 
     def verify(data: bytes, signature: bytes) -> bool:

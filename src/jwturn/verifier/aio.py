@@ -5,6 +5,7 @@ import threading
 from collections.abc import Generator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self, TypeVar, overload
 
 from jwturn.core.claims import Check
@@ -12,6 +13,7 @@ from jwturn.core.errors import JwturnError
 from jwturn.core.jwks_cache import Failed, Flight, Outcome
 from jwturn.ports.fetch import AsyncFetch
 from jwturn.verifier.fetch_async import HttpxFetch
+from jwturn.verifier.held import renewed_in_children
 from jwturn.verifier.trust import FETCH_TIME_MAX, IssuerTrust, Order, broke, not_begun, shaped
 
 T = TypeVar("T")
@@ -46,7 +48,7 @@ class AsyncVerifier(IssuerTrust):
     async def close(self) -> None:
         """Ends the fetches under way. What is held stays in use until it is stale."""
         self._closed = True
-        tasks = [task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()]
+        tasks = [task for task in list(self._tasks) if task.get_loop() is asyncio.get_running_loop()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -58,10 +60,17 @@ class AsyncVerifier(IssuerTrust):
         await self.close()
 
     def _prepare(self) -> None:
-        self._port: AsyncFetch = self._fetch or HttpxFetch(self._tls)
+        self._port: AsyncFetch | None = self._fetch
+        if self._port is None and self._keys.asks:
+            self._port = HttpxFetch(self._tls)
         self._closed = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+        self.after_fork()
+        renewed_in_children().add(self)
+
+    def after_fork(self) -> None:
+        """In the child: the tasks are the parent's, and so is whoever held the lock."""
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+        self._waiting: dict[int, set[asyncio.Future[None]]] = {}
         self._guard = threading.Lock()
 
     async def _drive(self, steps: Generator[Order, None, T]) -> T:
@@ -78,28 +87,29 @@ class AsyncVerifier(IssuerTrust):
 
     def _begin(self, flight: Flight) -> None:
         if self._closed:
-            self._keys.land(flight, Failed(not_begun("the verifier was closed")))
+            self._land(flight, Failed(not_begun("the verifier was closed")))
             return
-        task = asyncio.get_running_loop().create_task(self._fly(flight), name="jwturn-keys")
+        task = asyncio.get_running_loop().create_task(self._flown(), name="jwturn-keys")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._flown_by, flight))
 
-    async def _fly(self, flight: Flight) -> None:
-        outcome: Outcome = Failed(not_begun("the task was cancelled"))
-        try:
-            outcome = await self._flown()
-        finally:
-            self._keys.land(flight, outcome)
-            self._landed(flight)
+    def _flown_by(self, flight: Flight, task: "asyncio.Task[Outcome]") -> None:
+        """Takes in the end of a task: a callback also of one that was cancelled before its first step."""
+        self._tasks.discard(task)
+        if task.cancelled():
+            self._land(flight, Failed(not_begun("the task was cancelled")))
+        else:
+            error = task.exception()
+            self._land(flight, task.result() if error is None else Failed(broke(error)))
 
     async def _flown(self) -> Outcome:
         """How a fetch ended, whatever happened in it."""
-        steps, left = self._keys.fetched(), self._keys.countdown(FETCH_TIME_MAX)
+        steps, left, port = self._keys.fetched(), self._keys.countdown(FETCH_TIME_MAX), self._port
         try:
             get = next(steps)
-            while True:
+            while port is not None:
                 try:
-                    answer = await self._port.get(get, deadline=timedelta(seconds=left()))
+                    answer = await port.get(get, deadline=timedelta(seconds=left()))
                 except JwturnError as error:
                     get = steps.throw(error)
                 else:
@@ -109,20 +119,32 @@ class AsyncVerifier(IssuerTrust):
             return outcome
         except Exception as error:  # noqa: BLE001  # a port of others: whatever it raises, no key set came
             return Failed(broke(error))
+        return Failed(not_begun("there is no port to fetch with"))
 
     async def _wait(self, flight: Flight) -> None:
         """Returns when the flight is over or lost; it may be another loop's."""
         over = asyncio.get_running_loop().create_future()
         with self._guard:
-            self._waiting.setdefault(flight.number, []).append(over)
-        if self._keys.flying(flight):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._keys.seconds_left(flight)):
-                    await over
+            self._waiting.setdefault(flight.number, set()).add(over)
+        try:
+            if self._keys.flying(flight):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._keys.seconds_left(flight)):
+                        await over
+        finally:
+            self._leave(flight, over)
 
-    def _landed(self, flight: Flight) -> None:
+    def _leave(self, flight: Flight, over: "asyncio.Future[None]") -> None:
         with self._guard:
-            waiting = self._waiting.pop(flight.number, [])
+            waiting = self._waiting.get(flight.number, set())
+            waiting.discard(over)
+            if not waiting:
+                self._waiting.pop(flight.number, None)
+
+    def _land(self, flight: Flight, outcome: Outcome) -> None:
+        self._keys.land(flight, outcome)
+        with self._guard:
+            waiting = self._waiting.pop(flight.number, set())
         for over in waiting:
             with suppress(RuntimeError):  # its loop is closed, and nobody waits there any more
                 over.get_loop().call_soon_threadsafe(_settle, over)

@@ -88,6 +88,11 @@ class HeldKeys:
             self._read_first(origin)
 
     @property
+    def asks(self) -> bool:
+        """Whether there is somebody to ask over the network."""
+        return isinstance(self._origin, Source)
+
+    @property
     def usable(self) -> Held | None:
         """The set, if nothing at all has to be decided about it now."""
         held = self.cache.held
@@ -154,6 +159,8 @@ class HeldKeys:
             self.cache = jwks_cache.absorb(self.cache, flight, outcome, self._elapsed(), jitter)
         if isinstance(outcome, Failed):
             self._tell_failure(outcome.cause)
+        else:
+            self._told = ""
 
     def _tell_failure(self, cause: JwturnError) -> None:
         """Once for as long as the cause is the same."""
@@ -205,8 +212,9 @@ def _log() -> "logging.Logger":
 
 def _tell(refused: Iterable[RefusedKey], *, but: Collection[RefusedKey] = ()) -> None:
     """Each key that is not used, unless it was named before."""
+    named = {(ascii(one.kid), one.code) for one in but}
     for one in refused:
-        if one not in but:
+        if (ascii(one.kid), one.code) not in named:
             tell = _log().error if one.alarm else _log().info
             words = CODES.get(one.code, "it is weak or malformed")
             tell("key %.80a of the set is refused: %s (%s)", one.kid, words, one.code)

@@ -59,8 +59,9 @@ def open_set(body: bytes, *, algorithms: Collection[str] | None = None, before: 
 
 
 def _kept(jwk: Jwk, kid: str, before: Opened, pins: Mapping[str, str]) -> VerifyKey | None:
-    key = before.keys.get(kid)
-    return key if key is not None and key.alg == jwk.alg and before.pins.get(kid) == pins.get(kid) else None
+    key, pinned = before.keys.get(kid), pins.get(kid)
+    same = pinned is not None and before.pins.get(kid) == pinned
+    return key if same and key is not None and key.alg == jwk.alg else None
 
 
 def _kid(jwk: Jwk) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from jwturn.core.errors import BadInput
+from jwturn.core.jwk import check_kid
 from jwturn.core.rules import AnyAudience, Rules, audience_of
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Hmac, algorithm
@@ -39,19 +40,13 @@ class LegacySecret:
         audience: str | Collection[str] | AnyAudience | None = None,
         without: Collection[str] = (),
     ) -> None:
-        row = algorithm(alg)
-        if not isinstance(row, Hmac):
-            raise BadInput(f"{alg} does not verify with a secret", hint="HS256, HS384 or HS512")
-        if until.tzinfo is None:
-            raise BadInput(
-                "the end date has no zone", code="time_malformed", hint="hand in an aware datetime"
-            )
-        data = secret.encode() if isinstance(secret, str) else secret
-        data = data.reveal() if isinstance(data, Secret) else data
-        check_secret(row, data)
+        data = _bytes_of(secret)
+        check_secret(_hmac(alg), data)
         self._key = hmac_key(alg, Secret(data))
-        self.until, self.alg, self.kid = until, alg, kid
-        self.issuer, self.audience, self.without = issuer, audience, frozenset(without)
+        self.until, self.alg = _aware(until), alg
+        self.kid = None if kid is None else check_kid(kid)
+        self.issuer, self.audience = issuer, audience
+        self.without = frozenset({without} if isinstance(without, str) else without)
 
     def __repr__(self) -> str:
         return f"LegacySecret({self.alg}, until={self.until:%Y-%m-%d %H:%M})"
@@ -75,3 +70,31 @@ class LegacySecret:
         return Legacy(
             self.alg, self.kid, Court(keys={name: self._key}, rules=own, ends=self.until.timestamp())
         )
+
+
+def _hmac(alg: object) -> Hmac:
+    row = algorithm(alg) if isinstance(alg, str) else None
+    if isinstance(row, Hmac):
+        return row
+    raise BadInput(f"{alg} does not verify with a secret", hint="HS256, HS384 or HS512")
+
+
+def _aware(until: object) -> datetime:
+    if isinstance(until, datetime) and until.tzinfo is not None:
+        return until
+    raise BadInput("the end date has no zone", code="time_malformed", hint="hand in an aware datetime")
+
+
+def _bytes_of(secret: object) -> bytes:
+    if isinstance(secret, str):
+        try:
+            return secret.encode()
+        except UnicodeEncodeError:
+            words = "the secret is no text that has bytes in UTF-8"
+    else:
+        words = "a secret is bytes, a str or a Secret"
+        if isinstance(secret, Secret):
+            return secret.reveal()
+        if isinstance(secret, bytes):
+            return secret
+    raise BadInput(words, hint="hand in its bytes")

@@ -18,6 +18,7 @@ T = TypeVar("T")
 NAP_SECONDS_MIN: Final = 0.05
 NAP_SECONDS_MAX: Final = 60.0
 """The thread looks at the clock this often, so that one that jumped does not put it to sleep for good."""
+_CLOSED: Final = "the verifier was closed"
 
 
 class Verifier(IssuerTrust):
@@ -93,12 +94,12 @@ class FetchThread:
     def begin(self, flight: Flight) -> None:
         """Has the thread fetch; returns at once."""
         with self._changed:
-            trouble = "the verifier was closed" if self._stopped else self._start()
+            trouble = _CLOSED if self._stopped else self._start()
             if trouble:
                 self._keys.land(flight, Failed(not_begun(trouble)))
             else:
                 self._begun.append(flight)
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def wait(self, flight: Flight) -> None:
         """Returns when the flight is over or lost."""
@@ -124,8 +125,8 @@ class FetchThread:
         self._keys.after_fork()
 
     def _start(self) -> str:
-        """Starts the thread if there is none; why that cannot be, or nothing."""
-        if self._thread is None:
+        """Starts the thread if none is alive; why that cannot be, or nothing."""
+        if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._run, name="jwturn-keys", daemon=True)
             try:
                 thread.start()
@@ -140,6 +141,7 @@ class FetchThread:
                 nap = min(max(self._keys.seconds_to_next(), NAP_SECONDS_MIN), NAP_SECONDS_MAX)
                 self._changed.wait_for(lambda: self._begun or self._stopped, nap)
                 if self._stopped:
+                    self._give_up()
                     return
                 flight = self._begun.pop(0) if self._begun else None
             flight = flight or self._keys.due()
@@ -147,6 +149,13 @@ class FetchThread:
                 self._keys.land(flight, self._flown())
                 with self._changed:
                     self._changed.notify_all()
+
+    def _give_up(self) -> None:
+        """Nobody has to wait for what was begun and never sent."""
+        for flight in self._begun:
+            self._keys.land(flight, Failed(not_begun(_CLOSED)))
+        self._begun = []
+        self._changed.notify_all()
 
     def _flown(self) -> Outcome:
         """How a fetch ended, whatever happened in it."""
@@ -158,6 +167,8 @@ class FetchThread:
                     answer = self._fetch.get(get, deadline=timedelta(seconds=left()))
                 except JwturnError as error:
                     get = steps.throw(error)
+                except StopIteration as error:  # of the port, not of the steps
+                    return Failed(broke(error))
                 else:
                     get = steps.send(answer)
         except StopIteration as done:

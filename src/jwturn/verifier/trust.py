@@ -17,13 +17,14 @@ import msgspec
 
 from jwturn.core.claims import Check, epoch
 from jwturn.core.errors import BadInput, KeysUnavailable, TokenRefused
+from jwturn.core.jwk import check_kid
 from jwturn.core.jwks_cache import Bounds, Fetch, Flight, Refuse, Unknown, Use
 from jwturn.core.jwks_fetch import Source
-from jwturn.core.rules import AnyAudience, Rules, audience_of
+from jwturn.core.rules import AnyAudience, Rules
 from jwturn.ports.clock import Clock, in_seconds
 from jwturn.verifier.checks import refusal
 from jwturn.verifier.held import HeldKeys, KeyStatus, Origin
-from jwturn.verifier.judge import Court, Judge, plain
+from jwturn.verifier.judge import Court, Judge, Legacy, plain
 from jwturn.verifier.keys import NOTHING, Opened
 
 if TYPE_CHECKING:
@@ -93,14 +94,23 @@ class IssuerTrust:
         Raises BadInput for rules that accept nothing safely, a URL that must not be fetched, or a set without
         usable keys; NotFound for a file that is not there; WeakKey for a legacy secret that is no secret.
         """
-        rules = Rules(
+        _check_kinds(
             issuer=issuer,
-            audience=audience_of(audience),
+            jwks_url=jwks_url,
             leeway=leeway,
             token_ttl_max=token_ttl_max,
-            algorithms=None if algorithms is None else _names(algorithms),
-            kid_when_absent=kid_when_absent,
-            **({} if typ is None else {"typ": _names(typ)}),
+            keys_ttl_max=keys_ttl_max,
+            stale_max=stale_max,
+            now=now,
+        )
+        rules = Rules(
+            issuer=issuer,
+            audience=audience if isinstance(audience, AnyAudience) else _names("audience", audience),
+            leeway=leeway,
+            token_ttl_max=token_ttl_max,
+            algorithms=None if algorithms is None else _names("algorithms", algorithms),
+            kid_when_absent=None if kid_when_absent is None else check_kid(kid_when_absent),
+            **({} if typ is None else {"typ": _names("typ", typ)}),
         )
         if keys_ttl_max <= timedelta() or stale_max < timedelta():
             raise BadInput(
@@ -111,7 +121,7 @@ class IssuerTrust:
         wall, elapsed = in_seconds(clock)
         self._wall = wall if now is None else partial(_seconds_of, now)
         self._rules, self._tls, self._fetch = rules, tls, fetch
-        court = None if legacy is None else legacy.beside(rules)
+        court = None if legacy is None else _beside(rules, legacy)
 
         def judge(opened: Opened) -> Judge:
             own = Court(keys=opened.keys, rules=rules, exp_bounds=opened.exp_bounds)
@@ -173,7 +183,7 @@ class IssuerTrust:
         kid = self._keyless.needs(plain(token))
         if kid is None:
             return use(self._keyless)
-        waited = False
+        waited = joined = False
         while True:
             verdict = self._keys.ask(kid, waited=waited)
             if isinstance(verdict, Refuse):
@@ -185,8 +195,10 @@ class IssuerTrust:
                 if verdict.begin is not None:
                     yield Order(verdict.begin, begin=True, wait=False)
                 return use(verdict.held.keys)
-            yield Order(verdict.flight, begin=isinstance(verdict, Fetch), wait=True)
-            waited = True
+            began = isinstance(verdict, Fetch)
+            yield Order(verdict.flight, begin=began, wait=True)
+            # A flight that was joined may have been answered before this key was published; the next was not.
+            waited, joined = began or joined, True
 
     def _unavailable(self, verdict: Refuse) -> KeysUnavailable:
         cause = verdict.cause
@@ -202,11 +214,11 @@ class IssuerTrust:
     def _reading(self, token: object, at: datetime | None) -> Callable[[Judge], dict[str, Any]]:
         if at is None:
             return lambda judge: judge.claims(token, self._wall())
-        moment = epoch(at)
+        moment = _seconds(at)
         return lambda judge: judge.claims(token, moment, afresh=True)
 
     def _explaining(self, token: object, at: datetime | None) -> Generator[Order, None, list[Check]]:
-        moment = self._wall() if at is None else epoch(at)
+        moment = self._wall() if at is None else _seconds(at)
         try:
             return (yield from self._judging(token, lambda judge: judge.explain(token, moment)))
         except TokenRefused:
@@ -233,7 +245,7 @@ def not_begun(words: str) -> KeysUnavailable:
     )
 
 
-def broke(error: Exception) -> KeysUnavailable:
+def broke(error: BaseException) -> KeysUnavailable:
     """The failure of a flight whose port raised what it may not."""
     failed = KeysUnavailable(f"the fetch broke: {type(error).__name__}", hint="see the cause")
     failed.__cause__ = error
@@ -247,17 +259,60 @@ def _warn(words: str) -> None:
     warnings.warn(words, MigrationWarning, stacklevel=4)
 
 
-def _names(names: Names) -> frozenset[str]:
-    return frozenset({names} if isinstance(names, str) else names)
+_KINDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "issuer": (str, "a str"),
+    "jwks_url": (str | None, "a str"),
+    **dict.fromkeys(("leeway", "token_ttl_max", "keys_ttl_max", "stale_max"), (timedelta, "a timedelta")),
+    "now": (Callable | None, "a callable that gives an aware datetime"),
+}
+
+
+def _check_kinds(**given: object) -> None:
+    for name, value in given.items():
+        kind, words = _KINDS[name]
+        if not isinstance(value, kind):
+            raise _malformed(name, f"is {type(value).__name__}", hint=f"hand in {words}")
+
+
+def _malformed(name: str, words: str, *, hint: str) -> BadInput:
+    return BadInput(f"these rules were refused: {name} {words}", code="rules_malformed", hint=hint)
+
+
+def _names(of: str, names: object) -> frozenset[str]:
+    """One name or several, none of them empty; raises BadInput."""
+    found = {names} if isinstance(names, str) else names
+    if not isinstance(found, Collection) or not found:
+        raise _malformed(of, "names nothing", hint="hand in a str, or several")
+    if not all(isinstance(name, str) and name for name in found):
+        raise _malformed(of, "holds what is no name", hint="hand in a str, or several")
+    return frozenset(found)
+
+
+def _beside(rules: Rules, legacy: Any) -> Legacy:
+    from jwturn.verifier.legacy import LegacySecret
+
+    if isinstance(legacy, LegacySecret):
+        return legacy.beside(rules)
+    raise _malformed("legacy", f"is {type(legacy).__name__}", hint="LegacySecret(secret, until=...)")
 
 
 def _seconds_of(now: Callable[[], datetime]) -> float:
-    return epoch(now())
+    return _seconds(now())
+
+
+def _seconds(moment: object) -> float:
+    """Unix seconds of an aware datetime; raises BadInput."""
+    if isinstance(moment, datetime):
+        return epoch(moment)
+    words = f"a moment is {type(moment).__name__}, no datetime"
+    raise BadInput(words, code="time_malformed", hint="hand in an aware datetime")
 
 
 def _origin(jwks: Jwks | None, source: Callable[[], Source], *, jwks_url: str | None) -> Origin:
-    if jwks is None:
+    if jwks is None and jwks_url != "":
         return source()
+    if jwks is None:
+        raise _malformed("jwks_url", "is empty", hint="leave it out where discovery is meant")
     if jwks_url is not None:
         raise BadInput("both jwks and jwks_url were given", code="rules_malformed", hint="give one of them")
     if isinstance(jwks, bytes):
@@ -265,9 +320,14 @@ def _origin(jwks: Jwks | None, source: Callable[[], Source], *, jwks_url: str | 
     if isinstance(jwks, Mapping):
         try:
             return msgspec.json.encode(dict(jwks))
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise BadInput("jwks is no JSON object", code="jwks_malformed", hint="{'keys': [...]}") from error
     if isinstance(jwks, str) and jwks.lstrip().startswith(_UNLIKE_A_PATH):
         hint = "hand the text of a set in as bytes, and a URL as jwks_url"
         raise BadInput("jwks is a path, and this is none", code="rules_malformed", hint=hint)
-    return os.fspath(jwks)
+    try:
+        path = os.fspath(jwks)
+    except TypeError as error:
+        words = f"is {type(jwks).__name__}"
+        raise _malformed("jwks", words, hint="hand in a dict, bytes, or the path of a file") from error
+    return os.fsdecode(path)
