@@ -7,6 +7,8 @@ parts. Names are imported when they are first used, so that importing jwturn cos
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from jwturn.core.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from jwturn.core.errors import (
         BadInput,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from jwturn.verifier.multi import MultiIssuer
     from jwturn.verifier.sync import Verifier
 
-__version__ = "0.1.0"
 
 __all__ = [
     "ANY",

@@ -35,7 +35,9 @@ MEMBERS = {
     ("policy", "verifiers"): {"verifiers"},
     ("sign", "--claim", "sub=a"): {"token", "kid", "expires"},
     ("verify", "token"): {"valid", "claims"},
-    ("inspect", "token"): {"valid", "checks"},
+    ("inspect", "token"): {
+        "valid", "verdict", "code", "why", "hint", "checks", "key", "header", "never_read", "claims",
+    },  # fmt: skip
     ("import", "-", "--alg", "RS256"): {"error"},
     ("export", "--format", "jwk"): None,
     ("token", "new", "a"): {"name", "role", "rings", "expires", "token"},

@@ -11,7 +11,7 @@ PURE = {
     *("__future__", "abc", "base64", "binascii", "bisect", "collections", "contextlib", "copy"),
     *("dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq"),
     *("hmac", "ipaddress", "itertools", "json", "math", "numbers", "operator", "re", "string", "struct"),
-    *("textwrap", "types", "typing", "unicodedata", "urllib.parse"),
+    *("textwrap", "types", "typing", "unicodedata", "urllib.parse", "zlib"),
 }
 EFFECTS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 CLOCK_READS = {"now", "utcnow", "today"}

@@ -327,7 +327,11 @@ def _of_lifetime(claims: Mapping[str, Any], rules: Rules, now: float) -> str:
 
 def _of_aud(claims: Mapping[str, Any], rules: Rules, _: float) -> str:
     wanted = "any" if isinstance(rules.audience, AnyAudience) else " or ".join(sorted(rules.audience))
-    return f"aud is {_shown(claims.get('aud'))}, expected {wanted}"
+    return f"{_said('aud', claims)}, expected {wanted}"
+
+
+def _said(name: str, claims: Mapping[str, Any]) -> str:
+    return f"{name} is {_shown(claims[name])}" if name in claims else f"{name} is absent"
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -339,8 +343,8 @@ _CHECKS: Final[tuple[tuple[str, _Judge, _Words], ...]] = (
     ("iat", _iat, lambda claims, _, now: _when("iat", claims, now)),
     ("nbf", _nbf, lambda claims, _, now: _when("nbf", claims, now)),
     ("lifetime", _lifetime, _of_lifetime),
-    ("iss", _iss, lambda claims, rules, _: f"iss is {_shown(claims.get('iss'))}, expected {rules.issuer!r}"),
+    ("iss", _iss, lambda claims, rules, _: f"{_said('iss', claims)}, expected {rules.issuer!r}"),
     ("aud", _aud, _of_aud),
-    ("sub and jti", _strings, lambda claims, *_: f"{_shown(claims.get('sub'))}, {_shown(claims.get('jti'))}"),
+    ("sub and jti", _strings, lambda claims, *_: f"{_said('sub', claims)}, {_said('jti', claims)}"),
 )
 _JUDGES: Final = tuple(judge for _, judge, _ in _CHECKS)

@@ -72,7 +72,7 @@ def fetching(source: Source, *, url: str | None = None, etag: str | None = None)
         return (yield from _set_at((yield from _place(source))))
     get = Get(url, etag)
     answer = yield get
-    if answer.status in GONE and source.jwks_url is None:
+    if answer.status in GONE:
         found = yield from _place(source)
         if found != url:
             return (yield from _set_at(found))

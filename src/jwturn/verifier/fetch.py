@@ -6,9 +6,9 @@ Importing this file loads neither urllib.request nor ssl: a verifier that is han
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from jwturn import __version__
 from jwturn.core.errors import BadInput
 from jwturn.core.jwks_answer import Answer, Get
+from jwturn.core.version import VERSION
 
 if TYPE_CHECKING:
     import ssl
@@ -48,6 +48,6 @@ def request_headers(get: Get) -> dict[str, str]:
     headers = {
         "Accept": "application/jwk-set+json, application/json",
         "Accept-Encoding": "gzip",
-        "User-Agent": f"jwturn/{__version__}",
+        "User-Agent": f"jwturn/{VERSION}",
     }
     return headers if get.etag is None else {**headers, "If-None-Match": get.etag}

@@ -26,6 +26,8 @@ MEMO_TOKENS: Final = 1024
 MEMO_CHARS_MAX: Final = 4096
 """Longer tokens are judged afresh every time, so that the memo stays below 16 MiB."""
 PLANS_MAX: Final = 256
+_EDGE_SECONDS: Final = 1e-3
+"""This near to its beginning a token is judged afresh: rounding could give the memo another edge."""
 
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -137,7 +139,8 @@ class Judge:
     def _remember(self, token: str, payload: bytes, during: tuple[float, float]) -> None:
         if len(self._recent) >= MEMO_TOKENS:
             self._older, self._recent = self._recent, {}
-        self._recent[token] = (*during, payload)
+        since, until = during
+        self._recent[token] = (since + _EDGE_SECONDS, until, payload)
 
 
 class Legacy(NamedTuple):

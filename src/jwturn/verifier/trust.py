@@ -103,6 +103,7 @@ class IssuerTrust:
             stale_max=stale_max,
             now=now,
         )
+        _check_tls(tls)
         rules = Rules(
             issuer=issuer,
             audience=audience if isinstance(audience, AnyAudience) else _names("audience", audience),
@@ -256,7 +257,7 @@ def _warn(words: str) -> None:
     """Says that a migration's rule is in force, where the verifier was made."""
     from jwturn.verifier.legacy import MigrationWarning
 
-    warnings.warn(words, MigrationWarning, stacklevel=4)
+    warnings.warn(words, MigrationWarning, stacklevel=3)
 
 
 _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
@@ -272,6 +273,12 @@ def _check_kinds(**given: object) -> None:
         kind, words = _KINDS[name]
         if not isinstance(value, kind):
             raise _malformed(name, f"is {type(value).__name__}", hint=f"hand in {words}")
+
+
+def _check_tls(tls: Any) -> None:
+    """By what it has, not by its class: `ssl` is loaded when it is needed."""
+    if tls is not None and not hasattr(tls, "check_hostname"):
+        raise _malformed("tls", f"is {type(tls).__name__}", hint="hand in an ssl.SSLContext")
 
 
 def _malformed(name: str, words: str, *, hint: str) -> BadInput:

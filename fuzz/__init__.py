@@ -1,0 +1,1 @@
+"""Fuzzing: targets that any bytes may be thrown at, and the atheris runs behind `make fuzz`."""
