@@ -17,6 +17,7 @@ from jwturn.core.errors import ConfigError
 from jwturn.core.jwks_answer import Answer, Get
 from jwturn.core.jwks_cache import BURST
 from tests.verifier.issuer import Issuer, served
+from tests.verifier.test_forks import held_by_another_thread
 from tests.verifier.test_verifier import PATIENCE_SECONDS
 
 SLICE_SECONDS = 0.002
@@ -83,7 +84,7 @@ def test_200_tasks_with_unknown_kids_fetch_no_more_than_the_bucket_allows() -> N
             found = await asyncio.gather(*(outcome(verifier, token) for token in tokens))
             assert found == ["kid_unknown"] * 200
             assert await outcome(verifier, issuer.token()) == "alice"
-            assert verifier._waiting == {}
+            assert verifier._waiters.by_flight == {}
 
     with served("k1") as issuer:
         run(main())
@@ -98,7 +99,7 @@ def test_a_known_kid_never_waits_behind_a_fetch_that_hangs_and_takes_no_lock() -
             issuer.site.gate.clear()
             waiting = asyncio.create_task(outcome(verifier, issuer.stranger("x")))
             await until(lambda: issuer.fetches == 2)
-            with verifier._keys._lock, verifier._guard:
+            with held_by_another_thread(verifier._keys._lock, verifier._waiters.lock):
                 for number in range(20):
                     steps = verifier.verify(issuer.token(n=number))
                     with pytest.raises(StopIteration) as done:  # it is there without one turn of the loop
@@ -230,7 +231,7 @@ def test_two_loops_in_two_threads_share_one_fetch() -> None:
 
         assert list(pool.map(work, range(4))) == [["alice"] * 5] * 4
         assert issuer.fetches == 1
-        assert verifier._waiting == {}
+        assert verifier._waiters.by_flight == {}
 
 
 def test_a_loop_that_is_closed_in_the_middle_of_a_fetch_loses_it_and_another_loop_goes_on() -> None:

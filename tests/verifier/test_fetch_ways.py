@@ -65,7 +65,7 @@ def code_of(ask: Ask, url: str, tls: ssl.SSLContext | None = None, deadline: tim
 
 
 class Names:
-    """What a name resolves to; None is no answer until `released`, and `waited` says that it came to an end."""
+    """What a name resolves to; None is no answer until `released`, and `waited` says that it came."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.known: dict[str, list[tuple[str, int]] | None] = {}

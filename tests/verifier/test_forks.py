@@ -140,7 +140,7 @@ def test_an_async_verifier_forked_while_another_thread_holds_its_locks() -> None
 
         assert verify("k1") == "alice"
         issuer.publish("k1", "k2")
-        with held_by_another_thread(verifier._keys._lock, verifier._guard):
+        with held_by_another_thread(verifier._keys._lock, verifier._waiters.lock):
             assert Child(lambda: [verify("k1"), verify("k2")]).result() == ["alice", "alice"]
         assert verify("k2") == "alice"
 

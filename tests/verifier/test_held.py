@@ -5,14 +5,21 @@ import json
 import logging
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from jwturn import KeysUnavailable, TokenRefused, Verifier
 from jwturn.core.errors import BadInput, NotFound
 from jwturn.core.jwk import RefusedKey
+from jwturn.core.jwks_cache import Bounds, Fetch, Loaded, Use
+from jwturn.core.jwks_fetch import Source
+from jwturn.verifier.held import HeldKeys
 from tests.verifier.issuer import Issuer, served
+
+
+def unopened(_: object) -> NoReturn:
+    raise AssertionError("no set is opened here")
 
 
 def refusal(verifier: Verifier, token: str) -> str:
@@ -254,3 +261,26 @@ def test_status_tells_how_it_stands() -> None:
         status = verifier.status()
         assert (status.usable, status.failures) == (True, 1)
         assert "503" in status.cause
+
+
+def test_a_time_that_was_read_before_others_landed_is_read_again() -> None:
+    """Else their set seems to come from the future, and is fetched once more."""
+    issuer, seconds = Issuer("k1"), [100.0]
+    others: list[float] = []
+
+    def elapsed() -> float:
+        """Just after a caller looked at the clock, another one claims a fetch, and it lands."""
+        read = seconds[0]
+        if not others:
+            others.append(read)
+            seconds[0] += 1
+            claimed = keys.ask("k1", waited=False)
+            assert isinstance(claimed, Fetch)
+            keys.land(claimed.flight, Loaded("judge", {"k1"}, 600.0))
+        return read
+
+    source = Source(issuer.name, f"{issuer.name}/jwks.json")
+    keys = HeldKeys(source, bounds=Bounds(), algorithms=None, judge=unopened, elapsed=elapsed)
+    verdict = keys.ask("k1", waited=False)
+    assert isinstance(verdict, Use)
+    assert keys.cache.flights == 1

@@ -64,14 +64,8 @@ class AsyncVerifier(IssuerTrust):
         if self._port is None and self._keys.asks:
             self._port = HttpxFetch(self._tls)
         self._closed = False
-        self.after_fork()
-        renewed_in_children().add(self)
-
-    def after_fork(self) -> None:
-        """In the child: the tasks are the parent's, and so is whoever held the lock."""
         self._tasks: set[asyncio.Task[Outcome]] = set()
-        self._waiting: dict[int, set[asyncio.Future[None]]] = {}
-        self._guard = threading.Lock()
+        self._waiters = _Waiters()
 
     async def _drive(self, steps: Generator[Order, None, T]) -> T:
         try:
@@ -124,28 +118,51 @@ class AsyncVerifier(IssuerTrust):
 
     async def _wait(self, flight: Flight) -> None:
         """Returns when the flight is over or lost; it may be another loop's."""
-        over = asyncio.get_running_loop().create_future()
-        with self._guard:
-            self._waiting.setdefault(flight.number, set()).add(over)
+        over = self._waiters.join(flight)
         try:
             if self._keys.flying(flight):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._keys.seconds_left(flight)):
                         await over
         finally:
-            self._leave(flight, over)
-
-    def _leave(self, flight: Flight, over: "asyncio.Future[None]") -> None:
-        with self._guard:
-            waiting = self._waiting.get(flight.number, set())
-            waiting.discard(over)
-            if not waiting:
-                self._waiting.pop(flight.number, None)
+            self._waiters.leave(flight, over)
 
     def _land(self, flight: Flight, outcome: Outcome) -> None:
         self._keys.land(flight, outcome)
-        with self._guard:
-            waiting = self._waiting.pop(flight.number, set())
+        self._waiters.wake(flight)
+
+
+class _Waiters:
+    """Who waits for which flight, in any event loop."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        renewed_in_children().add(self)
+
+    def after_fork(self) -> None:
+        """In the child: those who wait are the parent's, and so is whoever held the lock."""
+        self.by_flight: dict[int, set[asyncio.Future[None]]] = {}
+        self.lock = threading.RLock()  # a wait that is collected as garbage leaves while this is held
+
+    def join(self, flight: Flight) -> "asyncio.Future[None]":
+        """What to wait for."""
+        over = asyncio.get_running_loop().create_future()
+        with self.lock:
+            self.by_flight.setdefault(flight.number, set()).add(over)
+        return over
+
+    def leave(self, flight: Flight, over: "asyncio.Future[None]") -> None:
+        """Nobody waits for this any more."""
+        with self.lock:
+            waiting = self.by_flight.get(flight.number, set())
+            waiting.discard(over)
+            if not waiting:
+                self.by_flight.pop(flight.number, None)
+
+    def wake(self, flight: Flight) -> None:
+        """The flight is over."""
+        with self.lock:
+            waiting = self.by_flight.pop(flight.number, set())
         for over in waiting:
             with suppress(RuntimeError):  # its loop is closed, and nobody waits there any more
                 over.get_loop().call_soon_threadsafe(_settle, over)

@@ -15,9 +15,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from jwturn.core import jws
-from jwturn.core.claims import Check, check, good_during
+from jwturn.core.claims import Check, good_during
 from jwturn.core.errors import TokenRefused
 from jwturn.core.jws import Header
+from jwturn.core.payload import ReadPayload, payload_reader
 from jwturn.core.rules import Rules
 from jwturn.verifier.checks import CODES, TrustedKey, explain, pick, refusal
 
@@ -44,8 +45,8 @@ class Court:
 
 class _Plan(NamedTuple):
     verify: Callable[[bytes, bytes], bool]
+    read: ReadPayload
     rules: Rules
-    exp_bound: int | None
     ends: float | None
 
 
@@ -81,16 +82,14 @@ class Judge:
             return _decode(seen[2])
         header, payload, signature, signed = jws.cut(text)
         plan = self._plans.get(header)
-        verify, rules, exp_bound, ends = plan or self._plan(header)
+        verify, read, rules, ends = found = plan or self._plan(header)
         if not verify(signed, jws.decode(signature)):
             raise refusal("signature_wrong")
-        data = jws.decode(payload)
-        claims = jws.read_claims(data)
-        check(claims, rules, now, key_exp=exp_bound)
+        claims, data = read(payload, now)
         if ends is not None and now >= ends:
             raise refusal("legacy_ended")
         if plan is None and len(self._plans) < PLANS_MAX:
-            self._plans[header] = _Plan(verify, rules, exp_bound, ends)
+            self._plans[header] = found
         if self._remembers and not afresh and len(text) <= MEMO_CHARS_MAX:
             self._remember(text, data, good_during(claims, rules, ends))
         return claims
@@ -130,7 +129,8 @@ class Judge:
         header = jws.read_header(segment)
         court = self._court_of(header)
         kid = pick(header, court.keys, court.rules)
-        return _Plan(court.keys[kid].verify, court.rules, court.exp_bounds.get(kid), court.ends)
+        read = payload_reader(court.rules, key_exp=court.exp_bounds.get(kid))
+        return _Plan(court.keys[kid].verify, read, court.rules, court.ends)
 
     def _court_of(self, header: Header) -> Court:
         legacy = self._legacy

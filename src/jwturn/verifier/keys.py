@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jwturn.core.errors import BadInput
-from jwturn.core.jwk import CODES, Jwk, RefusedKey, parse_set, thumbprint
+from jwturn.core.jwk import CODES, Jwk, KeySet, RefusedKey, parse_set, thumbprint
 from jwturn.core.jwks_cache import pin
 from jwturn.crypto.verify import VerifyKey, verify_key
 
@@ -23,6 +23,8 @@ class Opened:
 
 _SHOWN_MAX: Final = 8
 """How many of the refused keys a message names."""
+_NOTHING_TO_USE: Final = "the issuer has to publish a key that may be used"
+_UNSAID: Final = 'if its RSA keys do not say their alg, name the one expected: algorithms="RS256"'
 NOTHING = Opened({}, {}, (), {})
 
 
@@ -32,7 +34,7 @@ def open_set(body: bytes, *, algorithms: Collection[str] | None = None, before: 
     A key without kid is known by its RFC 7638 thumbprint. Raises TooLarge, or BadInput when it is no set,
     holds a symmetric key, or leaves no usable key; the message names what each refused key was refused for.
     """
-    found = parse_set(body, algorithms=algorithms)
+    found = _parsed(body, algorithms)
     times = Counter(map(_kid, found.keys))
     same, changed, pins = pin(before.pins, [jwk for jwk in found.keys if times[_kid(jwk)] == 1])
     keys: dict[str, VerifyKey] = {}
@@ -52,10 +54,19 @@ def open_set(body: bytes, *, algorithms: Collection[str] | None = None, before: 
         raise BadInput(
             f"{CODES['jwks_empty']}: {'; '.join(map(_shown, refused[:_SHOWN_MAX]))}",
             code="jwks_empty",
-            hint="the issuer has to publish a key that may be used",
+            hint=_UNSAID if any(one.code == "jwk_unknown_alg" for one in refused) else _NOTHING_TO_USE,
             refused=tuple(refused),
         )
     return Opened(keys, bounds, tuple(refused), pins)
+
+
+def _parsed(body: bytes, algorithms: Collection[str] | None) -> KeySet:
+    try:
+        return parse_set(body, algorithms=algorithms)
+    except BadInput as error:
+        if error.code != "jwks_empty":
+            raise
+        return KeySet((), error.details.get("refused", ()))
 
 
 def _kept(jwk: Jwk, kid: str, before: Opened, pins: Mapping[str, str]) -> VerifyKey | None:
