@@ -129,21 +129,21 @@ def run_claims(data: bytes) -> None:
         claims = reference.json_value(data)
     except Refused:
         claims = None
-    for (rules, bound), read in _READERS.items():
-        passed = (
-            _judge_claims(claims, rules, bound)
-            if isinstance(claims, dict)
-            else dict.fromkeys(_MOMENTS, False)
-        )
-        for now, good in passed.items():
-            found = claims_of(lambda read=read, now=now: read(b64url_bytes(data), now)[0])  # type: ignore[misc]  # bound now
-            must((found is not None) is good, "the quick reading differs", data, rules, now, bound, found)
-            must(found is None or same(found, claims), "other claims", data, found, claims)
+    rules, bound, read = _READERS[len(data) % len(_READERS)]
+    passed = dict.fromkeys(_MOMENTS, False)
+    if isinstance(claims, dict):
+        passed = _judge_claims(claims, rules, bound)
+    payload = b64url_bytes(data)
+    for now, good in passed.items():
+        found = claims_of(lambda now=now: read(payload, now)[0])  # type: ignore[misc]  # bound now
+        must((found is not None) is good, "the quick reading differs", data, rules, now, bound, found)
+        must(found is None or same(found, claims), "other claims", data, found, claims)
 
 
-_READERS: Final = {
-    (rules, bound): payload_reader(rules, key_exp=bound) for rules in _POLICIES for bound in _BOUNDS
-}
+_READERS: Final = tuple(
+    (rules, bound, payload_reader(rules, key_exp=bound)) for rules in _POLICIES for bound in _BOUNDS
+)
+"""One of them judges an input, by its length: a blank more, and it is the next."""
 
 
 def _judge_claims(claims: Mapping[str, Any], rules: Rules, bound: int | None) -> dict[float, bool]:
@@ -228,10 +228,15 @@ def run_jwks(data: bytes) -> None:
             must(named.count(kid) <= 1, "a kid of two keys", data, kid)
             must(key.verify(b"", bytes(64)) is False, "it verifies zeros", data)
         for found in jwk.parse_set(data, algorithms=algorithms).keys:
-            source = [key for key in value["keys"] if key.get("kid") == found.kid]
-            must(any(PRIVATE_MEMBERS.isdisjoint(key) for key in source), "a private half", data)
-            must(all(key.get("use", "sig") == "sig" for key in source), "another use", data)
+            source = [key for key in value["keys"] if _is_from(found, key)]
+            source = [key for key in source if PRIVATE_MEMBERS.isdisjoint(key)]
+            must(bool(source), "a private half", data)
+            must(any(key.get("use", "sig") == "sig" for key in source), "another use", data)
         _with_verifier(data)
+
+
+def _is_from(found: jwk.Jwk, key: Mapping[str, Any]) -> bool:
+    return found.kid == key.get("kid") and found.public.items() <= key.items()
 
 
 def _with_verifier(data: bytes) -> None:
@@ -250,6 +255,9 @@ def jwks_seeds() -> Iterable[bytes]:
         ).encode()
         yield json.dumps({"keys": [{name: key[name] for name in key if name != "alg"}], "exp": 1}).encode()
         yield json.dumps({"keys": [{**key, "exp": 1_800_000_000, "d": "AA"}, key]}).encode()
+    yield json.dumps(
+        {"keys": [*SET["keys"], {"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "use": "enc"}]}
+    ).encode()
     yield b'{"keys":[{"kty":"oct","k":"AAAA"}]}'
     yield json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "kid": "zero"}]}).encode()
 

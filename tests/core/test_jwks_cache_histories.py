@@ -134,7 +134,9 @@ class Histories(RuleBasedStateMachine):
             flight = verdict.begin if isinstance(verdict, Use) else None
             if isinstance(verdict, Fetch | Wait):
                 flight = verdict.flight
-            if flight is not None:
+            if isinstance(verdict, Wait) and verdict.flight not in self.flying:
+                now = verdict.flight.until
+            elif flight is not None:
                 cache = absorb(cache, flight, Loaded("again", kids, None), now, 0)
             elif isinstance(verdict, Refuse):
                 now += min(verdict.retry_after, REFILL_SECONDS)

@@ -5,8 +5,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jwturn.core.jwks_cache import (
+    BURST,
     LIFETIME_SECONDS_MIN,
     LIFETIME_SECONDS_UNSAID,
     RECENT_SECONDS,
@@ -45,6 +47,15 @@ def test_a_set_is_renewed_ahead_of_its_end_by_a_jitter(jitter: float, lifetime: 
 
 def test_two_draws_of_the_jitter_differ() -> None:
     assert held(holding("a", jitter=0.1)).refresh_at != held(holding("a", jitter=0.9)).refresh_at
+
+
+def test_a_renewal_waits_for_the_bucket() -> None:
+    cache = holding("a")
+    now = held(cache).refresh_at
+    for _ in range(BURST):
+        cache = replace(claim(cache, now)[0], flight=None)
+    assert refresh(cache, now + REFILL_SECONDS * 0.99) == (cache, None)
+    assert refresh(cache, now + REFILL_SECONDS)[1] is not None
 
 
 def test_renewals_of_the_shortest_lifetime_leave_the_bucket_full_enough() -> None:
@@ -140,6 +151,10 @@ class TestJumps:
         assert asked(cache, "b", now) == Wait(flight)
         cache = absorb(cache, flight, loaded("a"), now, 0)
         assert asked(cache, "a", now + 1) == Use(held(cache))
+
+    def test_a_flight_from_the_future_is_not_waited_for(self) -> None:
+        cache, _ = fetch(Cache(), "a", START)
+        assert isinstance(asked(cache, "a", START - 5), Fetch)
 
     def test_a_back_off_from_the_future_is_over(self) -> None:
         cache = failed(Cache(), "a", START)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -101,7 +102,8 @@ def test_async_verifiers_give_what_to_await() -> None:
 
 def test_a_verifier_belongs_under_its_own_issuer() -> None:
     verifier = Verifier(**A.rules)
-    for wrong in ({}, {B.name: verifier}, {A.name + "/": verifier}, {A.name: verifier, "other": verifier}):
+    wrongs: list[Any] = [{}, {B.name: verifier}, {A.name + "/": verifier}, {A.name: verifier, "x": verifier}]
+    for wrong in (*wrongs, None, [verifier], {A.name: A.name}, {5: verifier}):
         with pytest.raises(BadInput) as caught:
             MultiIssuer(wrong)
         assert caught.value.code == "rules_malformed"

@@ -46,11 +46,14 @@ def _check_header(jwk: Mapping[str, object], alg: str) -> None:
     if jwk.get("kty") != facts.kty or (facts.crv is not None and jwk.get("crv") != facts.crv):
         raise BadInput(
             f"the JWK is not a key for {alg}",
+            code="jwk_alg_mismatch",
             hint=f"{alg} needs kty {facts.kty}" + (f" and crv {facts.crv}" if facts.crv else ""),
         )
     if jwk.get("alg", alg) != alg:
         raise BadInput(
-            f"the JWK is for another algorithm than {alg}", hint="a key has exactly one alg, for life"
+            f"the JWK is for another algorithm than {alg}",
+            code="jwk_alg_mismatch",
+            hint="a key has exactly one alg, for life",
         )
 
 
@@ -70,7 +73,7 @@ def _load(jwk: Mapping[str, object], row: Algorithm) -> PublicKey:
             try:
                 return row.public.from_public_bytes(octets(jwk, "pub"))
             except ValueError as error:
-                raise BadInput(f"pub is not a public key of {row.name}", hint="FIPS 204 table 2") from error
+                raise _malformed(f"pub is not a public key of {row.name}", "FIPS 204 table 2") from error
         case Hmac():
             raise BadInput(f"{row.name} has no public key", hint="oct keys never belong into a JWKS")
 
@@ -92,13 +95,13 @@ def octets(jwk: Mapping[str, object], name: str, *, size: int | None = None) -> 
     """The bytes of a base64url member, exactly `size` if given; raises BadInput without the value."""
     value = jwk.get(name)
     if not isinstance(value, str):
-        raise BadInput(f"the JWK member {name} is missing or not a string", hint="RFC 7518 section 6")
+        raise _malformed(f"the JWK member {name} is missing or not a string", "RFC 7518 section 6")
     if (data := _decoded(value)) is None:
-        raise BadInput(f"the JWK member {name} is not base64url", hint="without padding (RFC 7515 section 2)")
+        raise _malformed(f"the JWK member {name} is not base64url", "without padding (RFC 7515 section 2)")
     if size is not None and len(data) != size:
-        raise BadInput(
+        raise _malformed(
             f"the JWK member {name} has {len(data)} bytes, not {size}",
-            hint="keep leading zero bytes (RFC 7518 6.2)",
+            "keep leading zero bytes (RFC 7518 6.2)",
         )
     return data
 
@@ -107,13 +110,17 @@ def number(jwk: Mapping[str, object], name: str) -> int:
     """A Base64urlUInt member: not zero, no leading zero byte (RFC 7518 section 2)."""
     data = octets(jwk, name)
     if not data or data[0] == 0:
-        raise BadInput(f"the JWK member {name} is zero or has a leading zero byte", hint="RFC 7518 section 2")
+        raise _malformed(f"the JWK member {name} is zero or has a leading zero byte", "RFC 7518 section 2")
     return int.from_bytes(data, "big")
 
 
 def unsigned(value: int) -> str:
     """A Base64urlUInt (RFC 7518 section 2)."""
     return b64url(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+
+
+def _malformed(words: str, hint: str) -> BadInput:
+    return BadInput(words, code="jwk_malformed", hint=hint)
 
 
 def _decoded(value: str) -> bytes | None:

@@ -24,8 +24,8 @@ class MultiIssuer(Generic[V]):
     """
 
     def __init__(self, verifiers: Mapping[str, V]) -> None:
-        self._verifiers: dict[str, V] = dict(verifiers)
-        wrong = [name for name, one in self._verifiers.items() if one.issuer != name]
+        self._verifiers: dict[str, V] = dict(verifiers) if isinstance(verifiers, Mapping) else {}
+        wrong = [str(name) for name, one in self._verifiers.items() if getattr(one, "issuer", None) != name]
         if wrong or not self._verifiers:
             raise BadInput(
                 f"each verifier belongs under its own issuer: {', '.join(wrong) or 'there is none'}",
