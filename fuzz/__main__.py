@@ -1,7 +1,7 @@
 """`python -m fuzz [--seconds N] [TARGET ...]`: every target for its share of the time, then a report.
 
 `python -m fuzz --again FILE` runs a saved input once more. The exit code is 1 if anything was found; what
-was found is under .fuzz/crashes, and what the runs learned under .fuzz/corpus.
+was found is under fuzz/found/crashes, and what the runs learned under fuzz/found/corpus.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from typing import Final
 
 from fuzz.targets import TARGETS
 
-FOLDER: Final = Path(__file__).resolve().parents[1] / ".fuzz"
+ROOT: Final = Path(__file__).resolve().parents[1]
+FOLDER: Final = ROOT / "fuzz" / "found"
 SECONDS_DEFAULT: Final = 60
 _STAT: Final = re.compile(r"^stat::(\w+):\s+(\d+)$", re.MULTILINE)
 _SHOWN_CHARS: Final = 4000
@@ -39,7 +40,7 @@ def fuzz(name: str, seconds: int) -> Run:
     crashes = FOLDER / "crashes"
     before = set(crashes.glob(f"{name}-*"))
     command = [sys.executable, "-m", "fuzz.child", name, str(FOLDER), str(seconds)]
-    done = subprocess.run(command, capture_output=True, check=False, cwd=FOLDER.parent)  # noqa: S603  # ourselves
+    done = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)  # noqa: S603  # ourselves
     said = (done.stdout + done.stderr).decode(errors="replace")
     stats = {stat: int(number) for stat, number in _STAT.findall(said)}
     found = tuple(sorted(set(crashes.glob(f"{name}-*")) - before))
@@ -69,17 +70,14 @@ def main() -> int:
     if unknown := set(options.targets) - TARGETS.keys():
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     names = options.targets or list(TARGETS)
-    (FOLDER / "crashes").mkdir(parents=True, exist_ok=True)
-    (FOLDER / ".gitignore").write_text("*\n")
+    for folder in (FOLDER / "crashes", *(FOLDER / "corpus" / name for name in names)):
+        folder.mkdir(parents=True, exist_ok=True)
     say(f"{'TARGET':10}{'EXECUTIONS':>12}{'PER SECOND':>12}{'CORPUS':>8}{'CRASHES':>9}")
     runs = []
     for name in names:
         run = fuzz(name, max(1, options.seconds // len(names)))
         runs.append(run)
-        say(
-            f"{name:10}{run.executions:12,}{run.per_second:12,}{run.corpus:8,}{len(run.crashes):9}",
-            flush=True,
-        )
+        say(f"{name:10}{run.executions:12,}{run.per_second:12,}{run.corpus:8,}{len(run.crashes):9}")
     return _tell(runs)
 
 
@@ -88,7 +86,7 @@ def _tell(runs: list[Run]) -> int:
     for run in wrong:
         say(f"\n{run.name}:\n{run.words[-_SHOWN_CHARS:]}")
         for crash in run.crashes:
-            say(f"saved: {crash.relative_to(FOLDER.parent)} (python -m fuzz --again FILE)")
+            say(f"saved: {crash.relative_to(ROOT)} (python -m fuzz --again FILE)")
     total = sum(run.executions for run in runs)
     say(f"\n{total:,} executions, {sum(len(run.crashes) for run in runs)} crashes")
     return 1 if wrong else 0

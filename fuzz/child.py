@@ -21,7 +21,6 @@ def main(name: str, folder: Path, seconds: int) -> None:
     logging.disable()
     target = TARGETS[name]
     corpus = folder / "corpus" / name
-    corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(target.seeds()):
         (corpus / f"seed-{number:02}").write_bytes(seed)
     words = folder / f"{name}.dict"

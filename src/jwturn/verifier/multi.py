@@ -24,7 +24,8 @@ class MultiIssuer(Generic[V]):
     """
 
     def __init__(self, verifiers: Mapping[str, V]) -> None:
-        self._verifiers: dict[str, V] = dict(verifiers) if isinstance(verifiers, Mapping) else {}
+        given: object = verifiers
+        self._verifiers: dict[str, V] = dict(verifiers) if isinstance(given, Mapping) else {}
         wrong = [str(name) for name, one in self._verifiers.items() if getattr(one, "issuer", None) != name]
         if wrong or not self._verifiers:
             raise BadInput(

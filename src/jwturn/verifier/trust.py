@@ -5,25 +5,34 @@ to begin and which to wait for, and is the same for threads and tasks: a driver 
 rule.
 """
 
-import os
 import warnings
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import msgspec
 
-from jwturn.core.claims import Check, epoch
+from jwturn.core.claims import Check
 from jwturn.core.errors import BadInput, KeysUnavailable, TokenRefused
-from jwturn.core.jwk import check_kid
 from jwturn.core.jwks_cache import Bounds, Fetch, Flight, Refuse, Unknown, Use
 from jwturn.core.jwks_fetch import Source
 from jwturn.core.rules import AnyAudience, Rules
 from jwturn.ports.clock import Clock, in_seconds
 from jwturn.verifier.checks import refusal
-from jwturn.verifier.held import HeldKeys, KeyStatus, Origin
+from jwturn.verifier.given import (
+    Jwks,
+    Names,
+    audience_given,
+    beside,
+    check_kinds,
+    narrowed,
+    origin_of,
+    seconds,
+    seconds_now,
+)
+from jwturn.verifier.held import HeldKeys, KeyStatus
 from jwturn.verifier.judge import Court, Judge, Legacy, plain
 from jwturn.verifier.keys import NOTHING, Opened
 
@@ -31,12 +40,9 @@ if TYPE_CHECKING:
     from jwturn.verifier.legacy import LegacySecret
 
 T = TypeVar("T")
-Jwks: TypeAlias = Mapping[str, Any] | bytes | str | os.PathLike[str]
-Names: TypeAlias = str | Collection[str]
 
 FETCH_TIME_MAX: Final = timedelta(seconds=5)
 """The total deadline of a fetch, discovery included (SECURITY.md 7)."""
-_UNLIKE_A_PATH: Final = ("{", "[", "http:", "https:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,24 @@ class Order:
 
 
 class IssuerTrust:
-    """What `Verifier` and `AsyncVerifier` share: rules, keys, and what to do about both."""
+    """What `Verifier` and `AsyncVerifier` share: the rules and the keys of one issuer, and what to do about both.
+
+    - `issuer`: `iss` must equal it. Its keys are found by discovery, unless `jwks_url` names where they
+      are, or `jwks` gives them: a set as a dict or bytes, for ever, or the path of a file, which is read
+      again.
+    - `audience`: one name or several, or `ANY`.
+    - `algorithms`: None for those of the keys in the set; a collection narrows them.
+    - `typ`: None for JWT, at+jwt or absent; one or several: exactly those, and absent is refused.
+    - `leeway` on exp, iat and nbf; `token_ttl_max`, the longest life of a token.
+    - `keys_ttl_max`: the longest use of a set that could be renewed; `stale_max`: how long beyond that
+      while the issuer cannot be reached.
+    - `now`: a callable that gives an aware datetime, in place of this machine's time of day.
+    - `memo`: remember tokens that passed, and judge them by the clock alone when they come again.
+    - `kid_when_absent`: the kid of the one key for tokens that have none; `legacy`: a secret with an end.
+      Both are for migrations, and warn.
+    - `tls`: an `ssl.SSLContext` in place of the default one; `loopback_http`: allow http to this machine.
+    - `fetch`, `clock`: other ports, for tests and simulations.
+    """
 
     def __init__(
         self,
@@ -73,77 +96,32 @@ class IssuerTrust:
         fetch: Any = None,
         clock: Clock | None = None,
     ) -> None:
-        """The rules and the keys of one issuer.
+        """Raises BadInput for rules that accept nothing safely, a URL that must not be fetched, or no usable key.
 
-        - `issuer`: `iss` must equal it. Its keys are found by discovery, unless `jwks_url` names where they
-          are, or `jwks` gives them: a set as a dict or bytes, for ever, or the path of a file, which is read
-          again.
-        - `audience`: one name or several, or `ANY`.
-        - `algorithms`: None for those of the keys in the set; a collection narrows them.
-        - `typ`: None for JWT, at+jwt or absent; one or several: exactly those, and absent is refused.
-        - `leeway` on exp, iat and nbf; `token_ttl_max`, the longest life of a token.
-        - `keys_ttl_max`: the longest use of a set that could be renewed; `stale_max`: how long beyond that
-          while the issuer cannot be reached.
-        - `now`: a callable that gives an aware datetime, in place of this machine's time of day.
-        - `memo`: remember tokens that passed, and judge them by the clock alone when they come again.
-        - `kid_when_absent`: the kid of the one key for tokens that have none; `legacy`: a secret with an end.
-          Both are for migrations, and warn.
-        - `tls`: an `ssl.SSLContext` in place of the default one; `loopback_http`: allow http to this machine.
-        - `fetch`, `clock`: other ports, for tests and simulations.
-
-        Raises BadInput for rules that accept nothing safely, a URL that must not be fetched, or a set without
-        usable keys; NotFound for a file that is not there; WeakKey for a legacy secret that is no secret.
+        NotFound for a file that is not there; WeakKey for a legacy secret that is no secret.
         """
-        _check_kinds(
-            issuer=issuer,
-            jwks_url=jwks_url,
-            leeway=leeway,
-            token_ttl_max=token_ttl_max,
-            keys_ttl_max=keys_ttl_max,
-            stale_max=stale_max,
-            now=now,
-        )
-        _check_tls(tls)
+        check_kinds(issuer=issuer, jwks_url=jwks_url, now=now, tls=tls, leeway=leeway)
+        check_kinds(token_ttl_max=token_ttl_max, keys_ttl_max=keys_ttl_max, stale_max=stale_max)
         rules = Rules(
             issuer=issuer,
-            audience=audience if isinstance(audience, AnyAudience) else _names("audience", audience),
+            audience=audience_given(audience),
             leeway=leeway,
             token_ttl_max=token_ttl_max,
-            algorithms=None if algorithms is None else _names("algorithms", algorithms),
-            kid_when_absent=None if kid_when_absent is None else check_kid(kid_when_absent),
-            **({} if typ is None else {"typ": _names("typ", typ)}),
+            **narrowed(algorithms=algorithms, typ=typ, kid_when_absent=kid_when_absent),
         )
-        if keys_ttl_max <= timedelta() or stale_max < timedelta():
-            raise BadInput(
-                "these rules were refused: a set would never be used",
-                code="rules_malformed",
-                hint="keys_ttl_max is above zero, stale_max not below",
-            )
         wall, elapsed = in_seconds(clock)
-        self._wall = wall if now is None else partial(_seconds_of, now)
+        self._wall = wall if now is None else partial(seconds_now, now)
         self._rules, self._tls, self._fetch = rules, tls, fetch
-        court = None if legacy is None else _beside(rules, legacy)
-
-        def judge(opened: Opened) -> Judge:
-            own = Court(keys=opened.keys, rules=rules, exp_bounds=opened.exp_bounds)
-            return Judge(own, legacy=court, memo=memo)
-
+        judge = partial(_judge, rules, beside(rules, legacy), memo=memo)
         self._keyless = judge(NOTHING)
         self._keys = HeldKeys(
-            _origin(jwks, partial(Source, issuer, jwks_url, loopback_http), jwks_url=jwks_url),
-            bounds=Bounds(
-                keys_ttl_max=keys_ttl_max.total_seconds(),
-                stale_max=stale_max.total_seconds(),
-                fetch_time_max=FETCH_TIME_MAX.total_seconds(),
-            ),
+            origin_of(jwks, partial(Source, issuer, jwks_url, loopback_http), jwks_url=jwks_url),
+            bounds=_bounds(keys_ttl_max, stale_max),
             algorithms=rules.algorithms,
             judge=judge,
             elapsed=elapsed,
         )
-        if legacy is not None:
-            _warn(f"{issuer}: {legacy} is accepted beside its keys")
-        if kid_when_absent is not None:
-            _warn(f"{issuer}: tokens without kid are judged by key {kid_when_absent}")
+        _warn(issuer, legacy, kid_when_absent)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -215,11 +193,11 @@ class IssuerTrust:
     def _reading(self, token: object, at: datetime | None) -> Callable[[Judge], dict[str, Any]]:
         if at is None:
             return lambda judge: judge.claims(token, self._wall())
-        moment = _seconds(at)
+        moment = seconds(at)
         return lambda judge: judge.claims(token, moment, afresh=True)
 
     def _explaining(self, token: object, at: datetime | None) -> Generator[Order, None, list[Check]]:
-        moment = self._wall() if at is None else _seconds(at)
+        moment = self._wall() if at is None else seconds(at)
         try:
             return (yield from self._judging(token, lambda judge: judge.explain(token, moment)))
         except TokenRefused:
@@ -253,88 +231,30 @@ def broke(error: BaseException) -> KeysUnavailable:
     return failed
 
 
-def _warn(words: str) -> None:
+def _judge(rules: Rules, legacy: Legacy | None, opened: Opened, *, memo: bool) -> Judge:
+    return Judge(Court(keys=opened.keys, rules=rules, exp_bounds=opened.exp_bounds), legacy=legacy, memo=memo)
+
+
+def _bounds(keys_ttl_max: timedelta, stale_max: timedelta) -> Bounds:
+    if keys_ttl_max <= timedelta() or stale_max < timedelta():
+        raise BadInput(
+            "these rules were refused: a set would never be used",
+            code="rules_malformed",
+            hint="keys_ttl_max is above zero, stale_max not below",
+        )
+    return Bounds(
+        keys_ttl_max=keys_ttl_max.total_seconds(),
+        stale_max=stale_max.total_seconds(),
+        fetch_time_max=FETCH_TIME_MAX.total_seconds(),
+    )
+
+
+def _warn(issuer: str, legacy: object, kid_when_absent: str | None) -> None:
     """Says that a migration's rule is in force, where the verifier was made."""
-    from jwturn.verifier.legacy import MigrationWarning
+    told = [] if legacy is None else [f"{issuer}: {legacy} is accepted beside its keys"]
+    if kid_when_absent is not None:
+        told.append(f"{issuer}: tokens without kid are judged by key {kid_when_absent}")
+    for words in told:
+        from jwturn.verifier.legacy import MigrationWarning
 
-    warnings.warn(words, MigrationWarning, stacklevel=3)
-
-
-_KINDS: Final[Mapping[str, tuple[Any, str]]] = {
-    "issuer": (str, "a str"),
-    "jwks_url": (str | None, "a str"),
-    **dict.fromkeys(("leeway", "token_ttl_max", "keys_ttl_max", "stale_max"), (timedelta, "a timedelta")),
-    "now": (Callable | None, "a callable that gives an aware datetime"),
-}
-
-
-def _check_kinds(**given: object) -> None:
-    for name, value in given.items():
-        kind, words = _KINDS[name]
-        if not isinstance(value, kind):
-            raise _malformed(name, f"is {type(value).__name__}", hint=f"hand in {words}")
-
-
-def _check_tls(tls: Any) -> None:
-    """By what it has, not by its class: `ssl` is loaded when it is needed."""
-    if tls is not None and not hasattr(tls, "check_hostname"):
-        raise _malformed("tls", f"is {type(tls).__name__}", hint="hand in an ssl.SSLContext")
-
-
-def _malformed(name: str, words: str, *, hint: str) -> BadInput:
-    return BadInput(f"these rules were refused: {name} {words}", code="rules_malformed", hint=hint)
-
-
-def _names(of: str, names: object) -> frozenset[str]:
-    """One name or several, none of them empty; raises BadInput."""
-    found = {names} if isinstance(names, str) else names
-    if not isinstance(found, Collection) or not found:
-        raise _malformed(of, "names nothing", hint="hand in a str, or several")
-    if not all(isinstance(name, str) and name for name in found):
-        raise _malformed(of, "holds what is no name", hint="hand in a str, or several")
-    return frozenset(found)
-
-
-def _beside(rules: Rules, legacy: Any) -> Legacy:
-    from jwturn.verifier.legacy import LegacySecret
-
-    if isinstance(legacy, LegacySecret):
-        return legacy.beside(rules)
-    raise _malformed("legacy", f"is {type(legacy).__name__}", hint="LegacySecret(secret, until=...)")
-
-
-def _seconds_of(now: Callable[[], datetime]) -> float:
-    return _seconds(now())
-
-
-def _seconds(moment: object) -> float:
-    """Unix seconds of an aware datetime; raises BadInput."""
-    if isinstance(moment, datetime):
-        return epoch(moment)
-    words = f"a moment is {type(moment).__name__}, no datetime"
-    raise BadInput(words, code="time_malformed", hint="hand in an aware datetime")
-
-
-def _origin(jwks: Jwks | None, source: Callable[[], Source], *, jwks_url: str | None) -> Origin:
-    if jwks is None and jwks_url != "":
-        return source()
-    if jwks is None:
-        raise _malformed("jwks_url", "is empty", hint="leave it out where discovery is meant")
-    if jwks_url is not None:
-        raise BadInput("both jwks and jwks_url were given", code="rules_malformed", hint="give one of them")
-    if isinstance(jwks, bytes):
-        return jwks
-    if isinstance(jwks, Mapping):
-        try:
-            return msgspec.json.encode(dict(jwks))
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise BadInput("jwks is no JSON object", code="jwks_malformed", hint="{'keys': [...]}") from error
-    if isinstance(jwks, str) and jwks.lstrip().startswith(_UNLIKE_A_PATH):
-        hint = "hand the text of a set in as bytes, and a URL as jwks_url"
-        raise BadInput("jwks is a path, and this is none", code="rules_malformed", hint=hint)
-    try:
-        path = os.fspath(jwks)
-    except TypeError as error:
-        words = f"is {type(jwks).__name__}"
-        raise _malformed("jwks", words, hint="hand in a dict, bytes, or the path of a file") from error
-    return os.fsdecode(path)
+        warnings.warn(words, MigrationWarning, stacklevel=3)
