@@ -83,7 +83,7 @@ def default_numbers() -> str:
     longest = policy.signer_lease + policy.token_ttl_max + tail(bounds)
     rows = [
         ("horizon H", "(D + E + V + 2F)(1 + rho)", horizon(bounds)),
-        ("lead", "H(1 + rho) + 6 eps", lead(bounds)),
+        ("lead", "(H + 6 eps)(1 + rho)", lead(bounds)),
         ("tail, after the last exp", "lam + 2 eps + 1 s", tail(bounds)),
         ("out of the set after the last signature, usually", "tau + tail", over),
         ("the same after a crash, at most", "L + tau + tail", longest),

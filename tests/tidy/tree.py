@@ -7,7 +7,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "jwturn"
-NOT_OURS = {".git", ".venv", ".venv-bench", ".venv-fuzz", ".jwturn", "build", "dist", "__pycache__", "node_modules"}
+NOT_OURS = {
+    *(".git", ".jwturn", ".venv", ".venv-bench", ".venv-fuzz"),
+    *("__pycache__", "build", "dist", "node_modules"),
+}
 
 
 def python(*folders: str) -> list[Path]:

@@ -160,6 +160,7 @@ def test_cancelling_one_who_waits_cancels_nobody_elses_fetch() -> None:
             first.cancel()
             await asyncio.wait({first})
             assert first.cancelled()
+            assert [len(waiting) for waiting in verifier._waiters.by_flight.values()] == [4]
             issuer.site.gate.set()
             assert await asyncio.gather(*others) == ["alice"] * 4
 

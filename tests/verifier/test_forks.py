@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from jwturn import AsyncVerifier, Verifier
+from jwturn.core.jwks_cache import Flight
 from tests.verifier.issuer import Issuer, served
 from tests.verifier.test_verifier import PATIENCE_SECONDS, until
 
@@ -109,6 +110,14 @@ def test_a_fork_while_another_thread_holds_every_lock() -> None:
             child = Child(lambda: [sub_of(verifier, issuer.token()), sub_of(verifier, issuer.token("k2"))])
             assert child.result() == ["alice", "alice"]
         assert sub_of(verifier, issuer.token("k2")) == "alice"
+
+
+def test_a_child_does_not_send_what_its_parent_began() -> None:
+    with served("k1") as issuer, Verifier(**issuer.rules) as verifier:
+        verifier.verify(issuer.token())
+        with held_by_another_thread(verifier._thread._changed):
+            verifier._thread._begun.append(Flight(99, 0.0, 0.0))
+            assert Child(lambda: len(verifier._thread._begun)).result() == 0
 
 
 def test_a_child_of_a_child() -> None:

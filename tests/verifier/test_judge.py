@@ -15,7 +15,7 @@ from jwturn.core.secret import Secret
 from jwturn.crypto.generate import generate
 from jwturn.crypto.sign import Signer, signer
 from jwturn.crypto.verify import hmac_key, verify_key
-from jwturn.verifier.judge import MEMO_CHARS_MAX, MEMO_TOKENS, PLANS_MAX, Court, Judge, Legacy
+from jwturn.verifier.judge import MEMO_CHARS_MAX, MEMO_TOKENS, ONCE_MAX, PLANS_MAX, Court, Judge, Legacy
 from tests.verifier.issuer import compact
 
 NOW = 1_900_000_000
@@ -110,6 +110,8 @@ def test_an_edge_that_is_rounded_is_the_same_with_a_memo() -> None:
 def test_a_token_seen_again_is_judged_by_the_clock() -> None:
     judge, text = Judge(COURT), token()
     assert verdict(judge, text, NOW) == CLAIMS
+    assert judge._recent == {}
+    assert verdict(judge, text, NOW) == CLAIMS
     assert text in judge._recent
     assert verdict(judge, text, NOW + 659) == CLAIMS
     assert verdict(judge, text, NOW + 660) == "expired"
@@ -130,9 +132,9 @@ def test_what_is_remembered_is_given_without_the_signature_being_asked_again() -
     judge, text = Judge(Court(keys={"k": Counting()}, rules=RULES)), token()
     for _ in range(3):
         judge.claims(text, NOW)
-    assert len(calls) == 1
-    judge.claims(text, NOW, afresh=True)
     assert len(calls) == 2
+    judge.claims(text, NOW, afresh=True)
+    assert len(calls) == 3
 
 
 def test_only_tokens_that_passed_are_remembered() -> None:
@@ -145,7 +147,8 @@ def test_only_tokens_that_passed_are_remembered() -> None:
 
 def test_what_was_remembered_of_a_token_changes_with_none_of_its_letters() -> None:
     judge, text = Judge(COURT), token()
-    judge.claims(text, NOW)
+    for _ in range(3):
+        judge.claims(text, NOW)
     for at in range(0, len(text), 7):
         other = text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :]
         assert isinstance(verdict(judge, other, NOW), str)
@@ -156,6 +159,8 @@ def test_the_memo_is_bounded() -> None:
     texts = [token({**CLAIMS, "n": n}) for n in range(2 * MEMO_TOKENS + 50)]
     for text in texts:
         judge.claims(text, NOW)
+        judge.claims(text, NOW)
+        assert len(judge._once) <= ONCE_MAX
     assert len(judge._recent) + len(judge._older) <= 2 * MEMO_TOKENS
     assert texts[-1] in judge._recent
     assert texts[0] not in {*judge._recent, *judge._older}
@@ -163,13 +168,16 @@ def test_the_memo_is_bounded() -> None:
 
 def test_long_tokens_are_not_remembered() -> None:
     judge = Judge(COURT)
-    judge.claims(token({**CLAIMS, "long": "x" * MEMO_CHARS_MAX}), NOW)
+    text = token({**CLAIMS, "long": "x" * MEMO_CHARS_MAX})
+    for _ in range(3):
+        judge.claims(text, NOW)
     assert judge._recent == {}
 
 
 def test_without_memo_nothing_is_remembered() -> None:
-    judge = Judge(COURT, memo=False)
-    judge.claims(token(), NOW)
+    judge, text = Judge(COURT, memo=False), token()
+    for _ in range(3):
+        judge.claims(text, NOW)
     assert judge._recent == {}
 
 
@@ -226,6 +234,7 @@ def test_a_subclass_of_str_has_no_say() -> None:
 class TestLegacy:
     def test_its_tokens_end_with_it_also_those_that_are_remembered(self) -> None:
         judge, text = Judge(COURT, legacy=LEGACY), token(key=OLD, kid=...)
+        assert verdict(judge, text, ENDS - 1) == CLAIMS
         assert verdict(judge, text, ENDS - 1) == CLAIMS
         assert text in judge._recent
         assert verdict(judge, text, ENDS) == "legacy_ended"

@@ -1,10 +1,8 @@
 """Verifier and the issuer's keys, in threads: nobody waits who need not, and no key outlives its time."""
 
-import gc
 import json
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from jwturn import KeysUnavailable, TokenRefused, Verifier
 from jwturn.core.jwks_answer import Answer, Get
 from jwturn.core.jwks_cache import BURST, Fetch
 from tests.verifier.hostile import Talk
-from tests.verifier.issuer import AUDIENCE, Issuer, served
+from tests.verifier.issuer import Issuer, served
 
 PATIENCE_SECONDS = 20.0
 
@@ -297,54 +295,3 @@ def test_a_thread_that_died_is_started_again() -> None:
         until(lambda: not key_threads())
         issuer.pass_seconds(7)
         assert verifier.verify(issuer.token())["sub"] == "alice"
-
-
-class TestEnds:
-    def test_close_ends_the_thread_and_what_is_held_stays_in_use(self) -> None:
-        with served("k1", max_age=600) as issuer:
-            verifier = Verifier(**issuer.rules)
-            verifier.verify(issuer.token())
-            verifier.close()
-            assert key_threads() == []
-            assert verifier.verify(issuer.token())["sub"] == "alice"
-            with pytest.raises(KeysUnavailable, match="closed"):
-                verifier.verify(issuer.stranger("x"))
-            verifier.close()
-
-    def test_a_cold_verifier_that_was_closed_says_so(self) -> None:
-        with served("k1") as issuer:
-            verifier = Verifier(**issuer.rules)
-            verifier.close()
-            with pytest.raises(KeysUnavailable, match="closed"):
-                verifier.verify(issuer.token())
-
-    def test_the_thread_ends_when_nobody_holds_the_verifier_any_more(self) -> None:
-        with served("k1") as issuer:
-            verifier = Verifier(**issuer.rules)
-            verifier.verify(issuer.token())
-            assert len(key_threads()) == 1
-            gone = weakref.ref(verifier)
-            del verifier
-            gc.collect()
-            assert gone() is None
-            until(lambda: not key_threads())
-
-    def test_a_verifier_that_never_fetched_has_no_thread(self) -> None:
-        issuer = Issuer("k1")
-        with Verifier(**issuer.rules) as verifier:
-            verifier.verify(issuer.token())
-            assert key_threads() == []
-
-    def test_where_no_thread_can_be_started_the_token_is_not_judged(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def refused(_: threading.Thread) -> None:
-            raise RuntimeError("can't start new thread")
-
-        with served("k1") as issuer, verifying(issuer) as verifier:
-            with monkeypatch.context() as patch:
-                patch.setattr(threading.Thread, "start", refused)
-                with pytest.raises(KeysUnavailable, match="can't start new thread"):
-                    verifier.verify(issuer.token())
-            issuer.pass_seconds(1)
-            assert verifier.verify(issuer.token())["aud"] == AUDIENCE

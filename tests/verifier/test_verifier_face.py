@@ -169,6 +169,15 @@ class TestTime:
             assert judge.verify(old, at=now - timedelta(hours=1, minutes=30))
             assert refusal(judge, old) == "expired"
 
+    def test_what_was_judged_as_of_a_moment_is_not_remembered(self) -> None:
+        judge = verifier()
+        judge.verify(ISSUER.token(), at=ISSUER.clock.now())
+        held = judge._keys.cache.held
+        assert held is not None
+        assert held.keys._recent == {}
+        judge.verify(ISSUER.token())
+        assert len(held.keys._recent) == 1
+
     @pytest.mark.parametrize("at", [NAIVE, 5, 5.0, "2030-01-01", timedelta(1), True])
     def test_a_moment_is_an_aware_datetime(self, at: Any) -> None:
         for ask in (verifier().verify, verifier().explain):

@@ -8,7 +8,7 @@ v], where
 is the horizon: a set waits up to D in an origin, E in shared caches and V in the verifier, and is fetched
 twice where a shared cache stands between. So if no signer uses a key before
 
-    sign_from = published_at + H (1 + rho) + 6 eps                      (the lead)
+    sign_from = published_at + (H + 6 eps)(1 + rho)                      (the lead)
 
 and the key stays published until
 
@@ -126,7 +126,7 @@ def horizon(bounds: Bounds, verifier_ttl: timedelta | None = None) -> timedelta:
 
 def lead(bounds: Bounds) -> timedelta:
     """How long a key must have been published before it may sign."""
-    return horizon(bounds) * (1 + bounds.clock_rate_error) + 6 * bounds.clock_skew_max
+    return (horizon(bounds) + 6 * bounds.clock_skew_max) * (1 + bounds.clock_rate_error)
 
 
 def tail(bounds: Bounds) -> timedelta:

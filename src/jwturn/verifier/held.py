@@ -21,7 +21,7 @@ from jwturn.core import jwks_cache
 from jwturn.core.errors import JwturnError, KeysUnavailable, NotFound
 from jwturn.core.jwk import ALARMS, CODES, SET_BYTES_MAX, RefusedKey
 from jwturn.core.jwks_answer import Answer, Fresh, Get
-from jwturn.core.jwks_cache import Bounds, Cache, Failed, Flight, Held, Loaded, Outcome, Unchanged, Verdict
+from jwturn.core.jwks_cache import Bounds, Cache, Failed, Flight, Loaded, Outcome, Unchanged, Verdict
 from jwturn.core.jwks_fetch import Source, fetching
 from jwturn.verifier.judge import Judge
 from jwturn.verifier.keys import NOTHING, Opened, open_set
@@ -91,12 +91,6 @@ class HeldKeys:
     def asks(self) -> bool:
         """Whether there is somebody to ask over the network."""
         return isinstance(self._origin, Source)
-
-    @property
-    def usable(self) -> Held | None:
-        """The set, if nothing at all has to be decided about it now."""
-        held = self.cache.held
-        return held if held is not None and held.since <= self._elapsed() < held.refresh_at else None
 
     def ask(self, kid: str, *, waited: bool) -> Verdict:
         """What to do for a token of this kid; what it claims is claimed for the caller."""

@@ -1,16 +1,17 @@
 """Judges tokens by one set of keys under one policy, and remembers what follows from both alone.
 
 Two things are kept, each for the life of the set: by encoded header, which key decides and under which rules
-(an issuer's tokens have one header for months), and by whole token, the payload of those that passed. A token
-seen again is judged by the clock alone: the signature over the same bytes under the same key cannot have
-changed, the times can. Both are bounded, and only a token that passed every check gets into them; a new set
-means a new judge, with nothing remembered (SECURITY.md 2).
+(an issuer's tokens have one header for months), and by whole token, the claims of those that passed twice. A
+token seen again is judged by the clock alone: the signature over the same bytes under the same key cannot
+have changed, the times can. Both are bounded, and only a token that passed every check gets into them; a new
+set means a new judge, with nothing remembered (SECURITY.md 2).
 """
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -26,6 +27,8 @@ MEMO_TOKENS: Final = 1024
 """How many tokens are remembered before the older half is forgotten: at most twice as many are held."""
 MEMO_CHARS_MAX: Final = 4096
 """Longer tokens are judged afresh every time, so that the memo stays below 16 MiB."""
+ONCE_MAX: Final = 4096
+"""Of how many tokens it is known that they passed once: most come only once, and should cost no more."""
 PLANS_MAX: Final = 256
 _EDGE_SECONDS: Final = 1e-3
 """This near to its beginning a token is judged afresh: rounding could give the memo another edge."""
@@ -43,6 +46,10 @@ class Court:
     ends: float | None = None
 
 
+_Seen: TypeAlias = tuple[float, float, Callable[[], dict[str, Any]]]
+"""From when until when the clock alone passes a token, in Unix seconds, and what gives its claims."""
+
+
 class _Plan(NamedTuple):
     verify: Callable[[bytes, bytes], bool]
     read: ReadPayload
@@ -53,14 +60,15 @@ class _Plan(NamedTuple):
 class Judge:
     """Judges by a set's keys, or by those of a legacy secret where the header is one of its tokens'."""
 
-    __slots__ = ("_court", "_legacy", "_older", "_plans", "_recent", "_remembers")
+    __slots__ = ("_court", "_legacy", "_older", "_once", "_plans", "_recent", "_remembers")
 
     def __init__(self, court: Court, *, legacy: "Legacy | None" = None, memo: bool = True) -> None:
         self._court = court
         self._legacy = legacy
         self._plans: dict[bytes, _Plan] = {}
-        self._recent: dict[str, tuple[float, float, bytes]] = {}
-        self._older: dict[str, tuple[float, float, bytes]] = {}
+        self._recent: dict[str, _Seen] = {}
+        self._older: dict[str, _Seen] = {}
+        self._once: set[int] = set()
         self._remembers = memo
 
     def __contains__(self, kid: object) -> bool:
@@ -78,8 +86,10 @@ class Judge:
         """
         text = token if type(token) is str else plain(token)
         seen = self._recent.get(text) or self._older.get(text)
-        if seen is not None and seen[0] <= now < seen[1] and not afresh:
-            return _decode(seen[2])
+        if seen is not None and not afresh:
+            since, until, again = seen
+            if since <= now < until:
+                return again()
         header, payload, signature, signed = jws.cut(text)
         plan = self._plans.get(header)
         verify, read, rules, ends = found = plan or self._plan(header)
@@ -90,8 +100,13 @@ class Judge:
             raise refusal("legacy_ended")
         if plan is None and len(self._plans) < PLANS_MAX:
             self._plans[header] = found
-        if self._remembers and not afresh and len(text) <= MEMO_CHARS_MAX:
-            self._remember(text, data, good_during(claims, rules, ends))
+        if self._remembers and not afresh:
+            if (mark := hash(text)) in self._once:
+                self._remember(text, good_during(claims, rules, ends), _copies(claims, data))
+            else:
+                if len(self._once) >= ONCE_MAX:
+                    self._once = set()
+                self._once.add(mark)
         return claims
 
     def needs(self, token: str) -> str | None:
@@ -136,11 +151,20 @@ class Judge:
         legacy = self._legacy
         return self._court if legacy is None or not legacy.owns(header) else legacy.court
 
-    def _remember(self, token: str, payload: bytes, during: tuple[float, float]) -> None:
+    def _remember(self, token: str, during: tuple[float, float], again: Callable[[], dict[str, Any]]) -> None:
+        if len(token) > MEMO_CHARS_MAX:
+            return
         if len(self._recent) >= MEMO_TOKENS:
             self._older, self._recent = self._recent, {}
         since, until = during
-        self._recent[token] = (since + _EDGE_SECONDS, until, payload)
+        self._recent[token] = (since + _EDGE_SECONDS, until, again)
+
+
+def _copies(claims: dict[str, Any], data: bytes) -> Callable[[], dict[str, Any]]:
+    """Gives the claims again, nothing of them shared: whoever gets them may change them."""
+    if any(type(value) in {dict, list} for value in claims.values()):
+        return partial(_decode, data)
+    return claims.copy().copy
 
 
 class Legacy(NamedTuple):

@@ -55,7 +55,7 @@ class Order:
 
 
 class IssuerTrust:
-    """What `Verifier` and `AsyncVerifier` share: the rules and the keys of one issuer, and what to do about both.
+    """What `Verifier` and `AsyncVerifier` share: rules and keys of one issuer, and what to do about both.
 
     - `issuer`: `iss` must equal it. Its keys are found by discovery, unless `jwks_url` names where they
       are, or `jwks` gives them: a set as a dict or bytes, for ever, or the path of a file, which is read
@@ -96,9 +96,9 @@ class IssuerTrust:
         fetch: Any = None,
         clock: Clock | None = None,
     ) -> None:
-        """Raises BadInput for rules that accept nothing safely, a URL that must not be fetched, or no usable key.
+        """Raises BadInput for rules that accept nothing safely, a URL not to be fetched, or no usable key.
 
-        NotFound for a file that is not there; WeakKey for a legacy secret that is no secret.
+        NotFound for a file that is not there, KeysUnavailable for one that cannot be read.
         """
         check_kinds(issuer=issuer, jwks_url=jwks_url, now=now, tls=tls, leeway=leeway)
         check_kinds(token_ttl_max=token_ttl_max, keys_ttl_max=keys_ttl_max, stale_max=stale_max)
@@ -111,6 +111,7 @@ class IssuerTrust:
         )
         wall, elapsed = in_seconds(clock)
         self._wall = wall if now is None else partial(seconds_now, now)
+        self._elapsed = elapsed
         self._rules, self._tls, self._fetch = rules, tls, fetch
         judge = partial(_judge, rules, beside(rules, legacy), memo=memo)
         self._keyless = judge(NOTHING)
@@ -145,8 +146,8 @@ class IssuerTrust:
 
     def _at_once(self, token: object) -> dict[str, Any] | None:
         """The claims, or None where a fetch may be needed; raises TokenRefused."""
-        held = self._keys.usable
-        if held is not None:
+        held = self._keys.cache.held
+        if held is not None and held.since <= self._elapsed() < held.refresh_at:
             try:
                 return held.keys.claims(token, self._wall())  # type: ignore[no-any-return]  # a Judge, put there by _loaded
             except TokenRefused as error:
