@@ -108,6 +108,16 @@ def test_it_may_have_an_issuer_and_an_audience_of_its_own() -> None:
         assert refusal(verifier, issuer.token(iss="app")) == "iss_wrong"
 
 
+def test_it_may_have_a_typ_and_a_longest_life_of_its_own() -> None:
+    issuer, month = Issuer("k1"), timedelta(days=30)
+    long = {"exp": issuer.now + month.total_seconds()}
+    with migrating(issuer, legacy(token_ttl_max=month, typ="JWT"), typ="at+jwt") as verifier:
+        assert verifier.verify(old_token(issuer, **long))["iss"] == issuer.name
+        assert refusal(verifier, old_token(issuer, header={"typ": "at+jwt"})) == "typ_refused"
+        assert refusal(verifier, issuer.token(header={"typ": "at+jwt"}, **long)) == "lifetime_too_long"
+        assert refusal(verifier, issuer.token()) == "typ_refused"
+
+
 def test_with_a_kid_it_is_that_kids_alone() -> None:
     issuer = Issuer("k1")
     with migrating(issuer, legacy(kid="old")) as verifier:

@@ -41,6 +41,10 @@ class AsyncVerifier(IssuerTrust):
             claims = await self._drive(self._judging(token, self._reading(token, at)))
         return claims if type is None else shaped(claims, type)
 
+    async def load(self) -> None:
+        """Fetches the keys now, unless usable ones are held; as `Verifier.load`. Raises KeysUnavailable."""
+        await self._drive(self._loading())
+
     async def explain(self, token: str | bytes, *, at: datetime | None = None) -> list[Check]:
         """Every check of a token, passed or failed, in words; trust it only if all passed."""
         return await self._drive(self._explaining(token, at))

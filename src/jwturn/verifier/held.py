@@ -38,7 +38,8 @@ class KeyStatus:
     """What is known of an issuer's keys, for a health page; `usable`: tokens can be judged now.
 
     `age` is that of the set (None: there is none, or it was handed in), `failures` the attempts that failed
-    since it came, `cause` why the last of them did; `refused` are the keys of the set that are not used.
+    since it came, `cause` why the last of them did and `code` the same to match on; `refused` are the keys of
+    the set that are not used.
     """
 
     usable: bool
@@ -46,6 +47,7 @@ class KeyStatus:
     age: timedelta | None
     failures: int
     cause: str
+    code: str
     refused: tuple[RefusedKey, ...]
 
 
@@ -101,6 +103,10 @@ class HeldKeys:
                 now = self._elapsed()  # what others landed since then must not seem to come from the future
                 self.cache, verdict = jwks_cache.decide(self.cache, kid, now, waited=waited)
         return verdict
+
+    def usable(self) -> bool:
+        """Whether a set is held that tokens may be judged by."""
+        return jwks_cache.usable(self.cache, self._elapsed())
 
     def due(self) -> Flight | None:
         """The renewal that is due now, claimed for the caller."""
@@ -180,6 +186,7 @@ class HeldKeys:
             age=age,
             failures=cache.failures,
             cause="" if cause is None else cause.message,
+            code="" if cause is None else cause.code,
             refused=() if held is None else held.record.opened.refused,
         )
 

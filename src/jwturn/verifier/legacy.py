@@ -1,7 +1,7 @@
 """Rules for the way out of an older issuer: explicit, with an end, and never silent."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from jwturn.core.errors import BadInput
@@ -22,12 +22,13 @@ class LegacySecret:
     """An HMAC secret whose tokens are accepted beside the issuer's until `until`, an aware datetime.
 
     Its tokens are those whose header has this `alg` and this `kid` (None: no kid). They are judged by the
-    verifier's rules; `issuer` and `audience` replace its own where theirs were others, and `without` names
-    the claims (iss, aud) that they may lack. A `str` secret is its UTF-8 bytes. Raises BadInput or WeakKey
-    for one that is short, known or guessable: whoever guesses it can forge tokens until its end.
+    verifier's rules; `issuer`, `audience`, `typ` and `token_ttl_max` replace its own where theirs were
+    others, and `without` names the claims (iss, aud) that they may lack. A `str` secret is its UTF-8
+    bytes. Raises BadInput or WeakKey for one that is short, known or guessable: whoever guesses it can
+    forge tokens until its end.
     """
 
-    __slots__ = ("_key", "alg", "audience", "issuer", "kid", "until", "without")
+    __slots__ = ("_key", "alg", "audience", "issuer", "kid", "token_ttl_max", "typ", "until", "without")
 
     def __init__(
         self,
@@ -38,6 +39,8 @@ class LegacySecret:
         kid: str | None = None,
         issuer: str | None = None,
         audience: str | Collection[str] | AnyAudience | None = None,
+        typ: str | Collection[str] | None = None,
+        token_ttl_max: timedelta | None = None,
         without: Collection[str] = (),
     ) -> None:
         data = _bytes_of(secret)
@@ -46,6 +49,8 @@ class LegacySecret:
         self.until, self.alg = _aware(until), alg
         self.kid = None if kid is None else check_kid(kid)
         self.issuer, self.audience = issuer, audience
+        self.typ = None if typ is None else frozenset({typ} if isinstance(typ, str) else typ)
+        self.token_ttl_max = token_ttl_max
         self.without = frozenset({without} if isinstance(without, str) else without)
 
     def __repr__(self) -> str:
@@ -62,8 +67,8 @@ class LegacySecret:
             issuer=self.issuer or rules.issuer,
             audience=audience,
             leeway=rules.leeway,
-            token_ttl_max=rules.token_ttl_max,
-            typ=rules.typ,
+            token_ttl_max=self.token_ttl_max or rules.token_ttl_max,
+            typ=rules.typ if self.typ is None else self.typ,
             kid_when_absent=None if self.kid else name,
             may_lack=self.without,
         )

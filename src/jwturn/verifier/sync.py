@@ -45,6 +45,13 @@ class Verifier(IssuerTrust):
             claims = self._drive(self._judging(token, self._reading(token, at)))
         return claims if type is None else shaped(claims, type)
 
+    def load(self) -> None:
+        """Fetches the keys now, so that a start fails early and a readiness probe need not wait for a token.
+
+        Returns at once where usable ones are held. Raises KeysUnavailable.
+        """
+        self._drive(self._loading())
+
     def explain(self, token: str | bytes, *, at: datetime | None = None) -> list[Check]:
         """Every check of a token, passed or failed, in words; trust it only if all passed.
 

@@ -5,6 +5,7 @@ to begin and which to wait for, and is the same for threads and tasks: a driver 
 rule.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -180,13 +181,25 @@ class IssuerTrust:
             # A flight that was joined may have been answered before this key was published; the next was not.
             waited, joined = began or joined, True
 
+    def _loading(self) -> Generator[Order, None, None]:
+        """Fetches the set now, unless one is held that may be used. Raises KeysUnavailable."""
+        waited = False
+        while not self._keys.usable():
+            verdict = self._keys.ask("", waited=waited)
+            if isinstance(verdict, Refuse):
+                raise self._unavailable(verdict)
+            if isinstance(verdict, Use | Unknown):
+                return
+            yield Order(verdict.flight, begin=isinstance(verdict, Fetch), wait=True)
+            waited = True
+
     def _unavailable(self, verdict: Refuse) -> KeysUnavailable:
         cause = verdict.cause
         words = f"no usable keys of {self._rules.issuer}"
         error = KeysUnavailable(
             f"{words}: {cause.message}" if cause is not None else words,
             hint=(cause.hint if cause is not None else "") or "the token was not judged; try again",
-            retry_after=max(1, round(verdict.retry_after)),
+            retry_after=max(1, math.ceil(verdict.retry_after)),
         )
         error.__cause__ = cause
         return error
