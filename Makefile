@@ -4,11 +4,12 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
+BENCH_STAMP := .venv-bench/.installed
 FUZZ_STAMP := .venv-fuzz/.installed
 LOCK_FLAGS := --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--strip-extras --all-extras --allow-unsafe
 
-.PHONY: help run test check demo bench fuzz lock clean .venv
+.PHONY: help run test check demo bench clients fuzz lock clean .venv
 
 help:  ## list the targets
 	@grep -hE '^[.a-z]+:.*##' Makefile | sed -E 's/^([.a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -45,8 +46,18 @@ check: $(STAMP)  ## ruff, mypy, import-linter, tests/tidy
 demo: $(STAMP)  ## live turns watched by independent verifiers
 	@$(BIN)/jwturn demo
 
-bench: $(STAMP)  ## sign and verify against the raw primitive
-	@$(BIN)/python -m bench
+bench: $(BENCH_STAMP)  ## sign, verify, start, serve: against the raw primitive and other libraries
+	@.venv-bench/bin/python -W ignore -m bench
+
+clients: $(BENCH_STAMP)  ## JWKS clients side by side: five behaviours, and a flood for a minute
+	@.venv-bench/bin/python -W ignore -m bench.clients
+
+$(BENCH_STAMP): requirements.lock bench/requirements.lock pyproject.toml
+	@.venv-bench/bin/python -c 'import ssl, pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements.lock -r bench/requirements.lock
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 fuzz: $(FUZZ_STAMP)  ## throw bytes at parsers and checks for SECONDS (60)
 	@nice .venv-fuzz/bin/python -m fuzz --seconds $(or $(SECONDS),60)
@@ -61,6 +72,8 @@ lock: $(STAMP)  ## pin the newest versions that pyproject.toml allows
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(LOCK_FLAGS) --upgrade -o requirements.lock pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(filter-out --all-extras,$(LOCK_FLAGS)) --upgrade \
 		-o fuzz/requirements.lock fuzz/requirements.in pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(filter-out --all-extras,$(LOCK_FLAGS)) --upgrade \
+		-o bench/requirements.lock bench/requirements.in
 
 clean:  ## remove .venv, caches and build output; keys in .jwturn stay
 	rm -rf .venv .venv-bench .venv-fuzz fuzz/found .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -57,7 +57,7 @@ def kinds(jose: Path = JOSE_FOLDER) -> tuple[list[Kind], list[str]]:
         try:
             found += of_package(version(package))
         except PackageNotFoundError:
-            absent.append(f"{package} is left out: pip install -r bench/clients/requirements.in")
+            absent.append(f"{package} is left out: make bench installs it")
     described = jose / "jose" / "package.json"
     if shutil.which("node") is None:
         absent.append("jose is left out: there is no node on PATH; install Node.js 20 or later")
