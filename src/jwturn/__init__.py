@@ -7,7 +7,7 @@ parts. Names are imported when they are first used, so that importing jwturn cos
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from jwturn.core.version import VERSION as __version__
+from jwturn.core.version import VERSION as __version__  # noqa: N811  # what packages call it
 
 if TYPE_CHECKING:
     from jwturn.core.errors import (

@@ -1,10 +1,10 @@
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jwturn.core.envelope import Envelope, Wrap
 from jwturn.core.errors import CustodyError, IntegrityError
@@ -113,14 +113,14 @@ def test_an_edit_of_any_part_is_noticed(place):
     ]
     for edit in edits:
         with pytest.raises(IntegrityError) as refused:
-            unseal(dataclasses.replace(envelope, **edit), AAD, [ONE])
+            unseal(replace(envelope, **edit), AAD, [ONE])
         assert refused.value.hint
 
 
 def test_swapped_wraps_of_two_envelopes_do_not_open():
     first, second = seal(Secret(b"first"), b"a", [ONE]), seal(Secret(b"second"), b"b", [ONE])
     with pytest.raises(IntegrityError):
-        unseal(dataclasses.replace(first, wraps=second.wraps), b"a", [ONE])
+        unseal(replace(first, wraps=second.wraps), b"a", [ONE])
 
 
 @given(st.binary(max_size=20), st.binary(max_size=60), st.binary(max_size=80), st.sampled_from([1, 0, 2, -1]))
@@ -132,9 +132,7 @@ def test_junk_envelopes_are_refused_by_name(nonce, ciphertext, wrapped, version)
 def test_a_wrapped_dek_of_another_length_is_refused():
     envelope = seal(Secret(b"private"), AAD, [ONE])
     with pytest.raises(IntegrityError):
-        unseal(
-            dataclasses.replace(envelope, wraps=(Wrap(ONE.fingerprint, ONE.wrap(b"short", AAD)),)), AAD, [ONE]
-        )
+        unseal(replace(envelope, wraps=(Wrap(ONE.fingerprint, ONE.wrap(b"short", AAD)),)), AAD, [ONE])
 
 
 def test_a_wrap_opens_with_its_kek_and_aad_only():

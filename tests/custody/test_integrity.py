@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from jwturn.core.envelope import associated_data
 from jwturn.core.errors import CustodyError, IntegrityError
@@ -77,7 +78,7 @@ def test_an_edited_envelope_is_refused() -> None:
     store = identity()
     flipped = store.integrity.ciphertext[:-1] + bytes([store.integrity.ciphertext[-1] ^ 1])
     with pytest.raises(IntegrityError):
-        head_seal(replace(store, integrity=replace(store.integrity, ciphertext=flipped)), [KEK])
+        head_seal(replace(store, integrity=structs.replace(store.integrity, ciphertext=flipped)), [KEK])
 
 
 def test_a_private_half_does_not_pass_for_an_integrity_key() -> None:

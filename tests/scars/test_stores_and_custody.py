@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import jwturn
@@ -199,6 +200,8 @@ def renderings(thing: object) -> Iterator[bytes]:
             yield dump(thing)
         except TypeError:
             continue
+    if isinstance(thing, msgspec.Struct):
+        yield repr(msgspec.structs.asdict(thing)).encode()
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         for field in dataclasses.fields(thing):
             yield repr(getattr(thing, field.name)).encode()

@@ -1,13 +1,13 @@
 """A judge that remembers says what one that does not would say, of any token at any time (SECURITY.md 2)."""
 
 import math
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jwturn.core.errors import TokenRefused
 from jwturn.core.rules import Rules

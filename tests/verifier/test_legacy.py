@@ -110,7 +110,7 @@ def test_it_may_have_an_issuer_and_an_audience_of_its_own() -> None:
 
 def test_it_may_have_a_typ_and_a_longest_life_of_its_own() -> None:
     issuer, month = Issuer("k1"), timedelta(days=30)
-    long = {"exp": issuer.now + month.total_seconds()}
+    long: dict[str, Any] = {"exp": issuer.now + month.total_seconds()}
     with migrating(issuer, legacy(token_ttl_max=month, typ="JWT"), typ="at+jwt") as verifier:
         assert verifier.verify(old_token(issuer, **long))["iss"] == issuer.name
         assert refusal(verifier, old_token(issuer, header={"typ": "at+jwt"})) == "typ_refused"
@@ -199,7 +199,14 @@ def test_what_is_no_safe_secret_with_an_end_is_refused_when_it_is_made(
 
 
 @pytest.mark.parametrize(
-    "options", [{"without": {"exp"}}, {"without": "exp"}, {"audience": []}, {"audience": [5]}]
+    "options",
+    [
+        *({"without": without} for without in ({"exp"}, "exp", 5)),
+        *({"audience": audience} for audience in ([], [5], 5, "")),
+        *({"typ": typ} for typ in ({""}, 5, "")),
+        *({"issuer": issuer} for issuer in (5, "")),
+        *({"token_ttl_max": life} for life in (5, timedelta(0))),
+    ],
 )
 def test_rules_that_are_none_are_refused_with_the_verifier(options: dict[str, Any]) -> None:
     with pytest.raises(BadInput) as caught:

@@ -21,7 +21,7 @@ def both() -> "MultiIssuer[Verifier]":
 
 def refusal(verifiers: "MultiIssuer[Verifier]", token: object) -> str:
     with pytest.raises(TokenRefused) as caught:
-        verifiers.verify(token)  # type: ignore[arg-type]  # some are no tokens
+        verifiers.verify(token)  # type: ignore[call-overload]  # some are no tokens
     assert caught.value.hint
     return caught.value.code
 
@@ -108,6 +108,18 @@ def test_a_verifier_belongs_under_its_own_issuer() -> None:
             MultiIssuer(wrong)
         assert caught.value.code == "rules_malformed"
         assert caught.value.hint
+
+
+def test_a_verifier_of_another_issuer_is_named_with_it() -> None:
+    with pytest.raises(BadInput, match=f"'{B.name}' has that of '{A.name}'"):
+        MultiIssuer({B.name: Verifier(**A.rules)})
+
+
+def test_what_is_awaited_and_what_is_not_do_not_mix() -> None:
+    """Whoever forgets one `await` would take a coroutine for claims."""
+    mixed: Any = {A.name: Verifier(**A.rules), B.name: AsyncVerifier(**B.rules)}
+    with pytest.raises(BadInput, match="both colours"):
+        MultiIssuer(mixed)
 
 
 def test_what_is_changed_outside_later_changes_nothing() -> None:

@@ -70,6 +70,7 @@ BAD: list[dict[str, Any]] = [
     {"jwks": None, "issuer": "not a URL"},
     {"jwks": None, "tls": INSECURE},
     {"jwks": None, "tls": "cert.pem"},
+    *({name: value} for name in ("memo", "loopback_http") for value in ("false", 1, None)),
 ]
 
 
@@ -170,13 +171,14 @@ class TestTime:
             assert refusal(judge, old) == "expired"
 
     def test_what_was_judged_as_of_a_moment_is_not_remembered(self) -> None:
-        judge = verifier()
-        judge.verify(ISSUER.token(), at=ISSUER.clock.now())
+        judge, token = verifier(), ISSUER.token()
+        judge.verify(token, at=ISSUER.clock.now())
         held = judge._keys.cache.held
         assert held is not None
-        assert held.keys._recent == {}
-        judge.verify(ISSUER.token())
-        assert len(held.keys._recent) == 1
+        for remembered in (0, 1):
+            judge.verify(token)
+            assert len(held.keys._recent) == remembered
+            judge.verify(token, at=ISSUER.clock.now())
 
     @pytest.mark.parametrize("at", [NAIVE, 5, 5.0, "2030-01-01", timedelta(1), True])
     def test_a_moment_is_an_aware_datetime(self, at: Any) -> None:
@@ -245,6 +247,16 @@ class TestType:
             with pytest.raises(BadInput) as caught:
                 verifier().verify(ISSUER.token(), type=shape)
             assert caught.value.hint
+
+    def test_a_type_that_no_claims_can_become_blames_no_token(self) -> None:
+        class Bare:
+            sub: str
+
+        shapes: list[Any] = [Bare, int, str, list[str], Verifier]
+        for shape in shapes:
+            with pytest.raises(BadInput) as caught:
+                verifier().verify(ISSUER.token(), type=shape)
+            assert caught.value.code == "type_unsupported"
 
     def test_the_shape_is_looked_at_only_after_the_checks(self) -> None:
         assert refusal(verifier(), ISSUER.token(aud="other", sub=...), type=Claims) == "aud_wrong"

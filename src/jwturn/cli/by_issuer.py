@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import structs
 
 from jwturn.cli.asked import Asked
 from jwturn.cli.invocation import Invocation
@@ -183,7 +184,7 @@ def _unchecked(checks: Collection[Check], kid: str, why: str) -> list[Check]:
     """The checks, where there were no keys to make them by."""
     words = {"kid": f"kid is {cut(kid)}; not checked: {why}"}
     return [
-        replace(c, words=words.get(c.name, f"not checked: {why}"), code=NOT_CHECKED)
+        structs.replace(c, words=words.get(c.name, f"not checked: {why}"), code=NOT_CHECKED)
         if c.name in _OF_KEYS and c.code in ("kid_unknown", NOT_CHECKED) and kid
         else c
         for c in checks
@@ -194,7 +195,9 @@ def _whoever(checks: Collection[Check]) -> list[Check]:
     """The checks, where nobody said whose token it must be: the token's own word passes for nothing."""
     words = "not checked: --issuer says whose token it must be"
     return [
-        replace(c, passed=False, words=f"{c.words.partition(', expected')[0]}; {words}", code=NOT_CHECKED)
+        structs.replace(
+            c, passed=False, words=f"{c.words.partition(', expected')[0]}; {words}", code=NOT_CHECKED
+        )
         if c.name == "iss" and c.passed
         else c
         for c in checks
@@ -218,7 +221,7 @@ def _why(refused: RefusedKey) -> str:
 def _of_set(check: Check, refused: RefusedKey | None) -> Check:
     if check.code != "kid_unknown" or refused is None:
         return check
-    return replace(check, words=_unusable(refused))
+    return structs.replace(check, words=_unusable(refused))
 
 
 def _keys(status: "KeyStatus", asked: Asked) -> Check:

@@ -7,11 +7,11 @@ claim.
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeGuard
 
 import msgspec
+from msgspec import Struct
 
 from jwturn.core import strict_json
 from jwturn.core.durations import format_duration
@@ -79,8 +79,7 @@ _HINTS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One check of a token, in words; `code` is the refusal's when it failed."""
 
     name: str

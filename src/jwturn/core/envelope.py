@@ -7,23 +7,21 @@ algorithm or public half does not open. Ids are immutable, so the binding never 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Wrap:
+class Wrap(Struct, frozen=True):
     """One KEK's wrap of a DEK; `kek` is the KEK's fingerprint, which says which provider opens it."""
 
     kek: str
     wrapped: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """A sealed private half: nonce and ciphertext (with its tag), and every wrap of its DEK."""
 
     format: int

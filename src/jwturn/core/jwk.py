@@ -10,18 +10,17 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from jwturn.core import strict_json
 from jwturn.core.envelope import canonical
 from jwturn.core.errors import BadInput, IntegrityError, TooLarge
 
 
-@dataclass(frozen=True, slots=True)
-class AlgFacts:
+class AlgFacts(Struct, frozen=True):
     """What an alg fixes: key type, curve or None, hash and least secret length in bytes (0: none)."""
 
     kty: str
@@ -195,8 +194,7 @@ def check_public_bytes(jwks: bytes) -> None:
         raise _not_published("jwk_duplicate_kid", CODES["jwk_duplicate_kid"])
 
 
-@dataclass(frozen=True, slots=True)
-class Jwk:
+class Jwk(Struct, frozen=True):
     """A public key read from a set: allow-listed members only, its one alg settled, `exp` in Unix seconds."""
 
     kid: str | None
@@ -205,8 +203,7 @@ class Jwk:
     exp: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedKey:
+class RefusedKey(Struct, frozen=True):
     """A key of a set that is not used, and the code that says why; an alarm wants a person."""
 
     kid: object
@@ -218,8 +215,7 @@ class RefusedKey:
         return self.code in ALARMS
 
 
-@dataclass(frozen=True, slots=True)
-class KeySet:
+class KeySet(Struct, frozen=True):
     """What a set gave: the keys to use, and those passed over."""
 
     keys: tuple[Jwk, ...]

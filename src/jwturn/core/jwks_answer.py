@@ -5,14 +5,14 @@ CODES: a status that is not the one, a page in place of a set, a body that grows
 redirect (SECURITY.md 7; RFC 9110, RFC 9111, RFC 7517, OpenID Connect Discovery 1.0, RFC 8414).
 """
 
-import ipaddress
 import re
 import zlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from jwturn.core import strict_json
 from jwturn.core.errors import BadInput, KeysUnavailable
@@ -44,7 +44,8 @@ CODES: Final = {
     "discovery_jwks_uri": "the jwks_uri of the metadata is not on the issuer's host",
 }
 _HINTS: Final = {
-    "fetch_tls": "hand in an ssl.SSLContext that trusts the issuer's authority, as tls=",
+    "fetch_tls": "an authority of your own: tls=ssl.create_default_context(cafile=...); or is it not https?",
+    "fetch_status": "is this URL the JWKS, and does it answer others?",
     "fetch_redirect": "name the URL that the set is really at, as jwks_url=",
     "fetch_type": "is this URL the JWKS?",
     "fetch_too_large": "is this URL the JWKS?",
@@ -66,16 +67,14 @@ _ETAG: Final = re.compile(r'(?:W/)?"[!#-~]*"')
 _SHOWN_CHARS: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Get:
+class Get(Struct, frozen=True):
     """One GET: the URL, and the ETag of the set that is held, if one is."""
 
     url: str
     etag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came: headers by lower-case name (`headers_of`), the body unpacked and within its cap.
 
     The body of any status but 200 is not read, and is empty here.
@@ -86,8 +85,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """A body that may be a set, its ETag, and how long the issuer says that it is good for."""
 
     body: bytes
@@ -95,8 +93,7 @@ class Fresh:
     lifetime: timedelta | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
+class Unchanged(Struct, frozen=True):
     """The set that is held is still the one (304)."""
 
     lifetime: timedelta | None
@@ -196,6 +193,8 @@ def _host(netloc: str) -> str:
     """The host in its one spelling; raises ValueError unless it is a name or address, without a user name."""
     host = re.sub(r":[0-9]*$", "", netloc)
     if address := _ADDRESS.fullmatch(host):
+        import ipaddress
+
         return f"[{ipaddress.IPv6Address(address[1])}]"
     if not _NAME.fullmatch(host):
         raise ValueError("neither a name nor an address")
@@ -203,6 +202,8 @@ def _host(netloc: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    import ipaddress
+
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -290,7 +291,7 @@ def _check_json(get: Get, answer: Answer) -> None:
 def unavailable(code: str, url: str, seen: str = "") -> KeysUnavailable:
     """The failure of one GET, by a code of CODES; `seen` is what came instead, shown escaped and cut."""
     came = f" ({shown(seen)})" if seen else ""
-    hint = _HINTS.get(code, "the last good set stays in use; see whether the issuer's JWKS answers")
+    hint = _HINTS.get(code, "open that URL from this machine; a set that is held stays in use meanwhile")
     return KeysUnavailable(f"{_shown_url(url)}: {CODES[code]}{came}", code=code, hint=hint)
 
 

@@ -85,7 +85,7 @@ class Missed(Struct, frozen=True):
 class Cache(Struct, frozen=True):
     """Everything a verifier knows of an issuer's keys.
 
-    `level` fetches were left in the bucket at `level_at`.
+    `level` fetches were left in the bucket at `level_at`; `excused_at`: when the issuer last failed one.
     """
 
     bounds: Bounds = Bounds()
@@ -96,6 +96,7 @@ class Cache(Struct, frozen=True):
     level_at: float = -math.inf
     failures: int = 0
     failed_at: float = -math.inf
+    excused_at: float = -math.inf
     retry_at: float = -math.inf
     cause: JwturnError | None = None
     unknown: dict[str, Missed] = {}
@@ -151,9 +152,10 @@ class Unchanged(Struct, frozen=True):
 
 
 class Failed(Struct, frozen=True):
-    """A fetch brought no set."""
+    """A fetch brought no set; `asked` False: it was given up here, so that no set may be used on for it."""
 
     cause: JwturnError
+    asked: bool = True
 
 
 Outcome: TypeAlias = Loaded | Unchanged | Failed
@@ -222,11 +224,16 @@ def absorb(cache: Cache, flight: Flight, outcome: Outcome, now: float, jitter: f
         failures = cache.failures + 1
         wait = min(BACKOFF_SECONDS_MIN * 2.0 ** min(failures - 1, 10), BACKOFF_SECONDS_MAX)
         wait = max(BACKOFF_SECONDS_MIN, wait * (1 - jitter / 4))
-        return replace(landed, failures=failures, failed_at=now, retry_at=now + wait, cause=outcome.cause)
+        if not outcome.asked and usable(cache, now):
+            wait = 0.0  # or whoever comes when this set has ended would have to wait for nothing
+        landed = replace(landed, failures=failures, failed_at=now, retry_at=now + wait, cause=outcome.cause)
+        return replace(landed, excused_at=now) if outcome.asked else landed
     fresh = _held(cache, flight, outcome, jitter)
     if fresh is None:
         return landed
-    return replace(landed, held=fresh, failures=0, failed_at=-math.inf, retry_at=-math.inf, cause=None)
+    never = -math.inf
+    landed = replace(landed, failures=0, failed_at=never, excused_at=never, retry_at=never, cause=None)
+    return replace(landed, held=fresh)
 
 
 def usable(cache: Cache, now: float) -> bool:
@@ -236,7 +243,7 @@ def usable(cache: Cache, now: float) -> bool:
         return False
     if held.since <= now < held.fresh_until:
         return True
-    tried = 0 <= now - cache.failed_at <= RECENT_SECONDS
+    tried = 0 <= now - cache.excused_at <= RECENT_SECONDS
     return tried and now < held.stale_until
 
 

@@ -6,9 +6,10 @@ OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3).
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from jwturn.core.errors import BadInput
 from jwturn.core.jwks_answer import (
@@ -28,8 +29,7 @@ _OPENID: Final = "/.well-known/openid-configuration"
 _OAUTH: Final = "/.well-known/oauth-authorization-server"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where the keys of an issuer come from: `jwks_url`, or what the issuer's own metadata says.
 
     `loopback_http` allows http to this very machine. Raises BadInput `url_refused` for a URL that must not be
@@ -51,8 +51,7 @@ class Source:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """The URL that the set was found at, and what came."""
 
     url: str

@@ -1,10 +1,12 @@
 """What a verifier accepts of one issuer: said once and handed to every check (SECURITY.md 3, 6)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from jwturn.core.errors import BadInput
 from jwturn.core.jwk import ALGS
@@ -23,8 +25,7 @@ MAY_LACK: Final = frozenset({"iss", "aud"})
 """The claims that an older issuer may never have set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """What a verifier accepts of one issuer.
 
     `typ` holds the header types accepted, compared without `application/` and case; None in it is an absent
@@ -41,8 +42,10 @@ class Rules:
     algorithms: frozenset[str] | None = None
     kid_when_absent: str | None = None
     may_lack: frozenset[str] = frozenset()
-    leeway_seconds: float = field(init=False, repr=False, compare=False)
-    ttl_seconds: float = field(init=False, repr=False, compare=False)
+    leeway_seconds: float = 0.0
+    """The leeway as a number; computed, whatever is handed in."""
+    ttl_seconds: float = 0.0
+    """The longest lifetime as a number; computed, whatever is handed in."""
 
     def __post_init__(self) -> None:
         for wrong, words in (
@@ -57,9 +60,9 @@ class Rules:
             if wrong:
                 raise BadInput(f"these rules were refused: {words}", code="rules_malformed", hint=words)
         typ = frozenset(name if name is None else media_type(name) for name in self.typ)
-        object.__setattr__(self, "typ", typ)
-        object.__setattr__(self, "leeway_seconds", self.leeway.total_seconds())
-        object.__setattr__(self, "ttl_seconds", self.token_ttl_max.total_seconds())
+        force_setattr(self, "typ", typ)
+        force_setattr(self, "leeway_seconds", self.leeway.total_seconds())
+        force_setattr(self, "ttl_seconds", self.token_ttl_max.total_seconds())
 
 
 def audience_of(audience: str | Collection[str] | AnyAudience) -> frozenset[str] | AnyAudience:

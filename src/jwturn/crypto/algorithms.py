@@ -4,12 +4,11 @@ RFC 7518 section 3 (RSA, ECDSA, HMAC), RFC 8037 and RFC 9864 (the two spellings 
 (ML-DSA). `none` is not in it. Names are compared byte for byte.
 """
 
-import difflib
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding
+from msgspec import Struct
 
 from jwturn.core.errors import BadInput
 from jwturn.core.jwk import ALGS
@@ -18,8 +17,7 @@ MlDsaPrivate: TypeAlias = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | ml
 MlDsaPublic: TypeAlias = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
 
 
-@dataclass(frozen=True, slots=True)
-class Rsa:
+class Rsa(Struct, frozen=True):
     """RSASSA-PKCS1-v1_5 or RSASSA-PSS (RFC 7518 sections 3.3 and 3.5)."""
 
     name: str
@@ -27,8 +25,7 @@ class Rsa:
     padding: padding.PKCS1v15 | padding.PSS
 
 
-@dataclass(frozen=True, slots=True)
-class Ecdsa:
+class Ecdsa(Struct, frozen=True):
     """ECDSA with the raw r || s encoding, `size` bytes each (RFC 7518 section 3.4)."""
 
     name: str
@@ -37,15 +34,13 @@ class Ecdsa:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ed25519:
+class Ed25519(Struct, frozen=True):
     """PureEdDSA on Ed25519 (RFC 8037 section 3.1, RFC 9864 section 2.2)."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hmac:
+class Hmac(Struct, frozen=True):
     """HMAC with SHA-2 (RFC 7518 section 3.2); a secret has at least `secret_min` bytes."""
 
     name: str
@@ -53,8 +48,7 @@ class Hmac:
     secret_min: int
 
 
-@dataclass(frozen=True, slots=True)
-class MlDsa:
+class MlDsa(Struct, frozen=True):
     """ML-DSA with an empty context (RFC 9964, FIPS 204)."""
 
     name: str
@@ -74,6 +68,8 @@ def algorithm(name: str) -> Algorithm:
 
 
 def _nearest(name: str) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name.upper(), [known.upper() for known in _TABLE], n=1)
     for known in _TABLE:
         if near and known.upper() == near[0]:

@@ -13,8 +13,9 @@ from jwturn.core.errors import BadInput
 from jwturn.core.jwk import b64url
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Hmac, algorithm
+from jwturn.crypto.mac import hmac_secret
 from jwturn.crypto.pbes2 import encrypted
-from jwturn.crypto.private import PrivateKey, hmac_secret, pkcs8, private_key
+from jwturn.crypto.private import PrivateKey, pkcs8, private_key
 from jwturn.crypto.public import public_jwk, public_key, unsigned
 
 

@@ -7,7 +7,7 @@ from jwturn.core.errors import BadInput, TooLarge, WeakKey
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Hmac
 from jwturn.crypto.guessable import estimate_bits, is_known, is_printable
-from jwturn.crypto.private import hmac_secret
+from jwturn.crypto.mac import hmac_secret
 
 SIZE_MAX: Final = 16 * 1024
 GUESSABLE_BITS: Final = 112  # the least strength of NIST SP 800-131A rev. 2 section 10

@@ -6,7 +6,7 @@ from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from jwturn.core.errors import BadInput, WeakKey
+from jwturn.core.errors import BadInput
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Algorithm, Ecdsa, Ed25519, Hmac, MlDsa, MlDsaPrivate, Rsa, algorithm
 
@@ -37,16 +37,6 @@ def private_key(alg: str, private: Secret) -> PrivateKey:
     if not fits(algorithm(alg), key):
         raise BadInput(f"the private half is not a key for {alg}", hint="a key has exactly one alg, for life")
     return key  # type: ignore[return-value]  # fits() has named its class
-
-
-def hmac_secret(row: Hmac, private: Secret) -> bytes:
-    """The bytes of an HMAC secret; raises WeakKey below the hash length (RFC 7518 section 3.2)."""
-    if len(private) < row.secret_min:
-        raise WeakKey(
-            f"an HMAC secret of {len(private)} bytes: {row.name} needs {row.secret_min} or more",
-            hint="let jwturn make one, or: openssl rand -base64 48 | tr -d '\\n'",
-        )
-    return private.reveal()
 
 
 def fits(row: Algorithm, key: object) -> bool:

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Algorithm, Ecdsa, Hmac, MlDsaPrivate, Rsa, algorithm
-from jwturn.crypto.mac import mac
-from jwturn.crypto.private import PrivateKey, hmac_secret, private_key
+from jwturn.crypto.mac import hmac_secret, mac
+from jwturn.crypto.private import PrivateKey, private_key
 
 _LONG_FORM: Final = 0x80
 """From here on the first byte of a DER length says how many bytes follow (X.690 section 8.1.3)."""

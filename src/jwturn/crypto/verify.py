@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwturn.core.errors import BadInput
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Ecdsa, Hmac, MlDsaPublic, Rsa, algorithm
-from jwturn.crypto.mac import mac
-from jwturn.crypto.private import hmac_secret
+from jwturn.crypto.mac import hmac_secret, mac
 from jwturn.crypto.public import public_key
 
 Verify = Callable[[bytes, bytes], bool]

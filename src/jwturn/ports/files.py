@@ -2,8 +2,10 @@
 
 A file is 0600 and a directory 0700 from its first moment, whatever the umask; a symbolic link is never
 followed. What is written whole appears whole or not at all: a temporary file in the same directory,
-write, fsync, rename, fsync of the directory. An fsync that fails with EIO raises FatalStorage: the kernel
-may have dropped what was written, so nothing that was believed to be durable can be believed any more.
+write, fsync, rename, fsync of the directory. A new file has no name until it is whole, where the system can
+do that, so that a kill leaves no secret in a file that nobody looks for. An fsync that fails with EIO raises
+FatalStorage: the kernel may have dropped what was written, so nothing that was believed to be durable can be
+believed any more.
 """
 
 import errno
@@ -13,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from jwturn.core.errors import FatalStorage, JwturnError, NotFound, NotPermitted, StateForbids, Unavailable
 
@@ -21,6 +23,8 @@ FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
 OTHERS: Final = 0o077
 SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_UNNAMED_FILES: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
+"""What open answers where a file system, or an old kernel, has no files without a name."""
 
 
 def write_private(path: Path, data: bytes, *, new: bool = False) -> None:
@@ -30,17 +34,9 @@ def write_private(path: Path, data: bytes, *, new: bool = False) -> None:
     (the disk is full), FatalStorage.
     """
     make_private_dir(path.parent)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     with naming(path):
-        try:
-            _write_whole(temporary, data)
-            if new:
-                os.link(temporary, path)
-            else:
-                temporary.replace(path)
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
+        if not (new and _linked_whole(path, data)):
+            _moved_whole(path, data, new=new)
     sync_dir(path.parent)
 
 
@@ -177,8 +173,41 @@ def _made(path: Path, flags: int) -> int:
     return fd
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    with os.fdopen(_made(path, os.O_WRONLY), "wb") as file:
-        file.write(data)
-        file.flush()
-        sync(file.fileno(), path)
+def _linked_whole(path: Path, data: bytes) -> bool:
+    """Writes a file that has no name, then gives it one; False where the file system or the kernel cannot."""
+    try:
+        fd = os.open(path.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, FILE_MODE)
+    except OSError as error:
+        if error.errno in _NO_UNNAMED_FILES:
+            return False
+        raise
+    with os.fdopen(fd, "wb") as file:
+        os.fchmod(fd, FILE_MODE)
+        _write_whole(file, path, data)
+        try:
+            # With a src_dir_fd, which an absolute path ignores, Python calls linkat, and that one can follow.
+            os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+        except FileNotFoundError:  # no /proc
+            return False
+    return True
+
+
+def _moved_whole(path: Path, data: bytes, *, new: bool) -> None:
+    """Writes a file under a name of its own, then gives it the right one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with os.fdopen(_made(temporary, os.O_WRONLY), "wb") as file:
+            _write_whole(file, temporary, data)
+        if new:
+            os.link(temporary, path)
+        else:
+            temporary.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _write_whole(file: BinaryIO, path: Path, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+    sync(file.fileno(), path)

@@ -42,6 +42,8 @@ SETTINGS: Final = (
     "PRAGMA cell_size_check = ON",
 )
 _FSYNC_FAILED: Final = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
+_NO_ROOM: Final = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+"""A full disk where SQLite does not say SQLITE_FULL: a file, or the log's shared memory, cannot grow."""
 _FORKED: Final[list["_Pool"]] = []
 """Pools of a parent process: a child may neither use nor close their connections."""
 
@@ -256,7 +258,7 @@ class SqliteDatabase:
                 hint=f"which one? fuser -v {self._path}",
                 code="store_busy",
             )
-        if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_WRITE:
+        if code == sqlite3.SQLITE_FULL or extended in _NO_ROOM:
             return Unavailable(
                 f"{what}: disk full, or the file may not grow; nothing was written and nothing is lost",
                 hint=f"free some space (df -h {self._path.parent}) and try again",

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from msgspec import structs
+
 from jwturn.core.envelope import Envelope, Wrap
 from jwturn.core.errors import BadInput, CustodyError, IntegrityError, JwturnError, StateForbids
 from jwturn.core.jwk import ALGS, thumbprint
@@ -230,11 +232,11 @@ def _verifier(custody: Custody, key: Key) -> VerifyKey:
 def _edits(envelope: Envelope) -> list[Envelope]:
     wrap = envelope.wraps[0]
     return [
-        replace(envelope, nonce=_flipped(envelope.nonce)),
-        replace(envelope, ciphertext=_flipped(envelope.ciphertext)),
-        replace(envelope, ciphertext=envelope.ciphertext[:8]),
-        replace(envelope, wraps=(Wrap(wrap.kek, _flipped(wrap.wrapped)),)),
-        replace(envelope, format=99),
+        structs.replace(envelope, nonce=_flipped(envelope.nonce)),
+        structs.replace(envelope, ciphertext=_flipped(envelope.ciphertext)),
+        structs.replace(envelope, ciphertext=envelope.ciphertext[:8]),
+        structs.replace(envelope, wraps=(Wrap(wrap.kek, _flipped(wrap.wrapped)),)),
+        structs.replace(envelope, format=99),
     ]
 
 

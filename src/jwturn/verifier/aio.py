@@ -95,7 +95,7 @@ class AsyncVerifier(IssuerTrust):
         """Takes in the end of a task: a callback also of one that was cancelled before its first step."""
         self._tasks.discard(task)
         if task.cancelled():
-            self._land(flight, Failed(not_begun("the task was cancelled")))
+            self._land(flight, Failed(not_begun("the task was cancelled"), asked=self._closed))
         else:
             error = task.exception()
             self._land(flight, task.result() if error is None else Failed(broke(error)))

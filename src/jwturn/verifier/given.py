@@ -34,6 +34,7 @@ _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
     **dict.fromkeys(("leeway", "token_ttl_max", "keys_ttl_max", "stale_max"), (timedelta, "a timedelta")),
     "now": (Callable | None, "a callable that gives an aware datetime"),
     "tls": (_Tls | None, "an ssl.SSLContext"),
+    **dict.fromkeys(("memo", "loopback_http"), (bool, "True or False")),
 }
 
 
@@ -52,16 +53,16 @@ def malformed(name: str, words: str, *, hint: str) -> BadInput:
 
 def audience_given(audience: object) -> frozenset[str] | AnyAudience:
     """ANY, or the names; raises BadInput."""
-    return audience if isinstance(audience, AnyAudience) else _names("audience", audience)
+    return audience if isinstance(audience, AnyAudience) else names("audience", audience)
 
 
 def narrowed(*, algorithms: object, typ: object, kid_when_absent: object) -> dict[str, Any]:
     """The rules that have a default, where they were given; raises BadInput."""
     rules: dict[str, Any] = {}
     if algorithms is not None:
-        rules["algorithms"] = _names("algorithms", algorithms)
+        rules["algorithms"] = names("algorithms", algorithms)
     if typ is not None:
-        rules["typ"] = _names("typ", typ)
+        rules["typ"] = names("typ", typ)
     if kid_when_absent is not None:
         rules["kid_when_absent"] = check_kid(kid_when_absent)
     return rules
@@ -88,7 +89,12 @@ def seconds(moment: object) -> float:
 
 def seconds_now(now: Callable[[], object]) -> float:
     """The same of what `now` gives."""
-    return seconds(now())
+    given = now()
+    try:
+        return seconds(given)
+    except BadInput as error:
+        words = f"now= gave {ascii(given)[:40]}: {error.message}"
+        raise BadInput(words, code=error.code, hint="datetime.now(UTC) is aware") from error
 
 
 def origin_of(jwks: Jwks | None, source: Callable[[], Source], *, jwks_url: str | None) -> Origin:
@@ -116,11 +122,12 @@ def origin_of(jwks: Jwks | None, source: Callable[[], Source], *, jwks_url: str 
         raise malformed("jwks", words, hint="hand in a dict, bytes, or the path of a file") from error
 
 
-def _names(of: str, names: object) -> frozenset[str]:
+def names(of: str, names: object) -> frozenset[str]:
     """One name or several, none of them empty; raises BadInput."""
     found = {names} if isinstance(names, str) else names
-    if not isinstance(found, Collection) or not found:
-        raise malformed(of, "names nothing", hint="hand in a str, or several")
-    if not all(isinstance(name, str) and name for name in found):
-        raise malformed(of, "holds what is no name", hint="hand in a str, or several")
+    hint = "hand in a str, or several" + (", or ANY" if of == "audience" else "")
+    if not isinstance(found, Collection):
+        raise malformed(of, f"is {type(found).__name__}", hint=hint)
+    if not found or not all(isinstance(name, str) and name for name in found):
+        raise malformed(of, "names nothing, or holds what is no name", hint=hint)
     return frozenset(found)

@@ -9,7 +9,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Collection, Generator, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
@@ -33,8 +32,7 @@ Origin: TypeAlias = Source | str | bytes
 """Where a set comes from: an issuer, a file that may change, or the set itself, for ever."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyStatus:
+class KeyStatus(Struct, frozen=True, kw_only=True):
     """What is known of an issuer's keys, for a health page; `usable`: tokens can be judged now.
 
     `age` is that of the set (None: there is none, or it was handed in), `failures` the attempts that failed

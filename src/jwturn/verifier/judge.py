@@ -9,11 +9,11 @@ set means a new judge, with nothing remembered (SECURITY.md 2).
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from jwturn.core import jws
 from jwturn.core.claims import Check, good_during
@@ -36,13 +36,12 @@ _EDGE_SECONDS: Final = 1e-3
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Court:
+class Court(Struct, frozen=True, kw_only=True):
     """Keys by kid, and the rules for their tokens; `ends` in Unix seconds, when all of them are refused."""
 
     keys: Mapping[str, TrustedKey]
     rules: Rules
-    exp_bounds: Mapping[str, int] = field(default_factory=dict)
+    exp_bounds: Mapping[str, int] = msgspec.field(default_factory=dict)
     ends: float | None = None
 
 

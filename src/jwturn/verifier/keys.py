@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from jwturn.core.errors import BadInput
 from jwturn.core.jwk import CODES, Jwk, KeySet, RefusedKey, parse_set, thumbprint
@@ -11,8 +12,7 @@ from jwturn.core.jwks_cache import pin
 from jwturn.crypto.verify import VerifyKey, verify_key
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """The keys of a set by kid, their published `exp`, those refused, and the pins after it."""
 
     keys: Mapping[str, VerifyKey]
@@ -24,7 +24,9 @@ class Opened:
 _SHOWN_MAX: Final = 8
 """How many of the refused keys a message names."""
 _NOTHING_TO_USE: Final = "the issuer has to publish a key that may be used"
-_UNSAID: Final = 'if its RSA keys do not say their alg, name the one expected: algorithms="RS256"'
+_UNSAID: Final = (
+    'if its RSA keys do not say their alg, name the one expected: algorithms="RS256" (or --alg RS256)'
+)
 NOTHING = Opened({}, {}, (), {})
 
 
@@ -52,7 +54,7 @@ def open_set(body: bytes, *, algorithms: Collection[str] | None = None, before: 
             bounds[kid] = jwk.exp
     if not keys:
         raise BadInput(
-            f"{CODES['jwks_empty']}: {'; '.join(map(_shown, refused[:_SHOWN_MAX]))}",
+            f"{CODES['jwks_empty']}: {'; '.join(map(_shown, refused[:_SHOWN_MAX])) or 'it is empty'}",
             code="jwks_empty",
             hint=_UNSAID if any(one.code == "jwk_unknown_alg" for one in refused) else _NOTHING_TO_USE,
             refused=tuple(refused),

@@ -6,11 +6,12 @@ from typing import NoReturn
 
 from jwturn.core.errors import BadInput
 from jwturn.core.jwk import check_kid
-from jwturn.core.rules import AnyAudience, Rules, audience_of
+from jwturn.core.rules import AnyAudience, Rules
 from jwturn.core.secret import Secret
 from jwturn.crypto.algorithms import Hmac, algorithm
 from jwturn.crypto.import_oct import check_secret
 from jwturn.crypto.verify import hmac_key
+from jwturn.verifier.given import audience_given, check_kinds, names
 from jwturn.verifier.judge import Court, Legacy
 
 
@@ -48,10 +49,14 @@ class LegacySecret:
         self._key = hmac_key(alg, Secret(data))
         self.until, self.alg = _aware(until), alg
         self.kid = None if kid is None else check_kid(kid)
-        self.issuer, self.audience = issuer, audience
-        self.typ = None if typ is None else frozenset({typ} if isinstance(typ, str) else typ)
-        self.token_ttl_max = token_ttl_max
-        self.without = frozenset({without} if isinstance(without, str) else without)
+        if issuer is not None:
+            check_kinds(issuer=issuer)
+        if token_ttl_max is not None:
+            check_kinds(token_ttl_max=token_ttl_max)
+        self.issuer, self.token_ttl_max = issuer, token_ttl_max
+        self.audience = None if audience is None else audience_given(audience)
+        self.typ = None if typ is None else names("typ", typ)
+        self.without = names("without", without) if without else frozenset()
 
     def __repr__(self) -> str:
         return f"LegacySecret({self.alg}, until={self.until:%Y-%m-%d %H:%M})"
@@ -62,12 +67,11 @@ class LegacySecret:
     def beside(self, rules: Rules) -> Legacy:
         """Its court, where `rules` are those of the issuer's own tokens."""
         name = self.kid or "legacy"
-        audience = rules.audience if self.audience is None else audience_of(self.audience)
         own = Rules(
-            issuer=self.issuer or rules.issuer,
-            audience=audience,
+            issuer=rules.issuer if self.issuer is None else self.issuer,
+            audience=rules.audience if self.audience is None else self.audience,
             leeway=rules.leeway,
-            token_ttl_max=self.token_ttl_max or rules.token_ttl_max,
+            token_ttl_max=rules.token_ttl_max if self.token_ttl_max is None else self.token_ttl_max,
             typ=rules.typ if self.typ is None else self.typ,
             kid_when_absent=None if self.kid else name,
             may_lack=self.without,
@@ -87,7 +91,9 @@ def _hmac(alg: object) -> Hmac:
 def _aware(until: object) -> datetime:
     if isinstance(until, datetime) and until.tzinfo is not None:
         return until
-    raise BadInput("the end date has no zone", code="time_malformed", hint="hand in an aware datetime")
+    words = "has no zone" if isinstance(until, datetime) else f"is {type(until).__name__}"
+    hint = "hand in an aware datetime: datetime(2027, 3, 1, tzinfo=UTC)"
+    raise BadInput(f"the end date {words}", code="time_malformed", hint=hint)
 
 
 def _bytes_of(secret: object) -> bytes:
@@ -97,7 +103,7 @@ def _bytes_of(secret: object) -> bytes:
         except UnicodeEncodeError:
             words = "the secret is no text that has bytes in UTF-8"
     else:
-        words = "a secret is bytes, a str or a Secret"
+        words = f"a secret is bytes or a str, and this is {type(secret).__name__}"
         if isinstance(secret, Secret):
             return secret.reveal()
         if isinstance(secret, bytes):

@@ -8,12 +8,12 @@ rule.
 import math
 import warnings
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from jwturn.core.claims import Check
 from jwturn.core.errors import BadInput, KeysUnavailable, TokenRefused
@@ -38,6 +38,8 @@ from jwturn.verifier.judge import Court, Judge, Legacy, plain
 from jwturn.verifier.keys import NOTHING, Opened
 
 if TYPE_CHECKING:
+    import ssl
+
     from jwturn.verifier.legacy import LegacySecret
 
 T = TypeVar("T")
@@ -46,8 +48,7 @@ FETCH_TIME_MAX: Final = timedelta(seconds=5)
 """The total deadline of a fetch, discovery included (SECURITY.md 7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What `judging` wants of its driver: begin the flight if it says so, wait for it if it says so."""
 
     flight: Flight
@@ -56,24 +57,7 @@ class Order:
 
 
 class IssuerTrust:
-    """What `Verifier` and `AsyncVerifier` share: rules and keys of one issuer, and what to do about both.
-
-    - `issuer`: `iss` must equal it. Its keys are found by discovery, unless `jwks_url` names where they
-      are, or `jwks` gives them: a set as a dict or bytes, for ever, or the path of a file, which is read
-      again.
-    - `audience`: one name or several, or `ANY`.
-    - `algorithms`: None for those of the keys in the set; a collection narrows them.
-    - `typ`: None for JWT, at+jwt or absent; one or several: exactly those, and absent is refused.
-    - `leeway` on exp, iat and nbf; `token_ttl_max`, the longest life of a token.
-    - `keys_ttl_max`: the longest use of a set that could be renewed; `stale_max`: how long beyond that
-      while the issuer cannot be reached.
-    - `now`: a callable that gives an aware datetime, in place of this machine's time of day.
-    - `memo`: remember tokens that passed, and judge them by the clock alone when they come again.
-    - `kid_when_absent`: the kid of the one key for tokens that have none; `legacy`: a secret with an end.
-      Both are for migrations, and warn.
-    - `tls`: an `ssl.SSLContext` in place of the default one; `loopback_http`: allow http to this machine.
-    - `fetch`, `clock`: other ports, for tests and simulations.
-    """
+    """What `Verifier` and `AsyncVerifier` share: rules and keys of one issuer, and what to do about both."""
 
     def __init__(
         self,
@@ -92,17 +76,35 @@ class IssuerTrust:
         memo: bool = True,
         kid_when_absent: str | None = None,
         legacy: "LegacySecret | None" = None,
-        tls: Any = None,
+        tls: "ssl.SSLContext | None" = None,
         loopback_http: bool = False,
         fetch: Any = None,
         clock: Clock | None = None,
     ) -> None:
-        """Raises BadInput for rules that accept nothing safely, a URL not to be fetched, or no usable key.
+        """The rules of one issuer, and where its keys are; nothing is fetched yet.
 
+        - `issuer`: `iss` must equal it. Its keys are found by discovery, unless `jwks_url` names where they
+          are, or `jwks` gives them: a set as a dict or bytes, for ever, or the path of a file, which is read
+          again.
+        - `audience`: one name or several, or `ANY`.
+        - `algorithms`: None for those of the keys in the set; one or several narrow them.
+        - `typ`: None for JWT, at+jwt or absent; one or several: exactly those, and absent is refused.
+        - `leeway` on exp, iat and nbf; `token_ttl_max`, the longest life of a token.
+        - `keys_ttl_max`: the longest use of a set that could be renewed; `stale_max`: how long beyond that
+          while the issuer cannot be reached.
+        - `now`: a callable that gives an aware datetime, in place of this machine's time of day.
+        - `memo`: remember tokens that passed, and judge them by the clock alone when they come again.
+        - `kid_when_absent`: the kid of the one key for tokens that have none; `legacy`: a secret with an end.
+          Both are for migrations, and warn.
+        - `tls`: an `ssl.SSLContext` in place of the default one; `loopback_http`: allow http to this machine.
+        - `fetch`, `clock`: other ports, for tests and simulations.
+
+        Raises BadInput for rules that accept nothing safely, a URL not to be fetched, or no usable key;
         NotFound for a file that is not there, KeysUnavailable for one that cannot be read.
         """
         check_kinds(issuer=issuer, jwks_url=jwks_url, now=now, tls=tls, leeway=leeway)
         check_kinds(token_ttl_max=token_ttl_max, keys_ttl_max=keys_ttl_max, stale_max=stale_max)
+        check_kinds(memo=memo, loopback_http=loopback_http)
         rules = Rules(
             issuer=issuer,
             audience=audience_given(audience),
@@ -224,11 +226,25 @@ def shaped(claims: dict[str, Any], shape: type[T]) -> T:
     try:
         return msgspec.convert(claims, shape)
     except msgspec.ValidationError as error:
+        if not _is_shape(shape):
+            raise _no_shape(shape) from error
         refused = refusal("claims_shape")
         raise TokenRefused(f"{refused.message}: {error}", code=refused.code, hint=refused.hint) from error
     except (TypeError, ValueError) as error:
-        words = f"claims cannot be decoded into {shape!r}"
-        raise BadInput(words, code="type_unsupported", hint="a msgspec Struct or a dataclass") from error
+        raise _no_shape(shape) from error
+
+
+def _is_shape(shape: Any) -> bool:
+    """Whether claims can become this at all; if not, no token is to blame."""
+    from msgspec import inspect as of
+
+    made = of.StructType | of.DataclassType | of.TypedDictType | of.DictType | of.UnionType | of.AnyType
+    return isinstance(of.type_info(shape), made)
+
+
+def _no_shape(shape: Any) -> BadInput:
+    words = f"claims cannot become {shape!a}"
+    return BadInput(words, code="type_unsupported", hint="a msgspec Struct, a dataclass or a TypedDict")
 
 
 def not_begun(words: str) -> KeysUnavailable:
@@ -240,7 +256,8 @@ def not_begun(words: str) -> KeysUnavailable:
 
 def broke(error: BaseException) -> KeysUnavailable:
     """The failure of a flight whose port raised what it may not."""
-    failed = KeysUnavailable(f"the fetch broke: {type(error).__name__}", hint="see the cause")
+    hint = "its cause says where; a port of your own (fetch=) raises KeysUnavailable alone"
+    failed = KeysUnavailable(f"the fetch broke: {type(error).__name__}", hint=hint)
     failed.__cause__ = error
     return failed
 
