@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 LIMIT: Final = 32 * 1024
 """Twice what a token may have, so that one that is too long is told so."""
 _LIKE_A_TOKEN: Final = re.compile(
-    r"\s*(?i:bearer\s+)?(?:ey[\w-]{10,}[\w.-]*|[\w-]{20,}\.[\w-]{20,}\.[\w-]*)\s*"
+    r"\s*(?i:bearer\s+)?(?:ey[\w-]{10,}+[\w.-]*+|[\w-]{20,}+\.[\w-]{20,}+\.[\w-]*+)\s*"
 )
 _URL: Final = ("https:", "http:")
 

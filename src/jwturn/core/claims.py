@@ -73,7 +73,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "nbf_future": "wait until nbf, or compare this clock with the issuer's",
     "exp_past_key": "treat it as a theft: find who else holds this key, and revoke what it could sign",
     "iss_wrong": "this verifier is configured for another issuer",
-    "aud_missing": "it was made for no audience: have it made for this one, or do not ask for an audience",
+    "aud_missing": "it was made for no audience: have it made for this one, or say audience=ANY",
     "aud_wrong": "this token was made for somebody else; check the audience configured here",
     "lifetime_too_long": "ask for shorter tokens, or raise token_ttl_max",
 }
@@ -131,7 +131,7 @@ def epoch(now: datetime | float) -> float:
         if math.isfinite(now):
             return now
         raise BadInput("the time is not finite", code="time_malformed", hint="hand in Unix seconds")
-    if now.tzinfo is None:
+    if now.utcoffset() is None:
         raise BadInput("the time has no zone", code="time_malformed", hint="hand in an aware datetime")
     return now.timestamp()
 

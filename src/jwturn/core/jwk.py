@@ -257,7 +257,7 @@ def _members(data: bytes) -> dict[str, Any]:
         or not isinstance(keys, list)
         or not all(isinstance(k, dict) for k in keys)
     ):
-        raise _refused("jwks_malformed")
+        raise _refused("jwks_malformed", hint="is this the JWKS? An issuer's metadata names it as jwks_uri")
     return value
 
 
@@ -270,7 +270,7 @@ def _read_key(members: dict[str, Any], algorithms: Collection[str] | None) -> Jw
     _check_use(members)
     alg = members["alg"] if "alg" in members else _implied_alg(members, algorithms)
     public = _public_members(members, kty)
-    if exp is not None and type(exp) is not int:
+    if "exp" in members and type(exp) is not int:
         raise _refused("jwk_malformed")
     kid = check_kid(members["kid"]) if "kid" in members else None
     return Jwk(kid, _check_alg(alg, public), public, exp)

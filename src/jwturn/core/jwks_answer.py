@@ -212,7 +212,7 @@ def _is_loopback(host: str) -> bool:
 
 def _url_refused(url: str, words: str, *, hint: str = "") -> BadInput:
     return BadInput(
-        f"{_shown_url(url)} is refused: {words}",
+        f"{shown_url(url)} is refused: {words}",
         code="url_refused",
         hint=hint or "give an https URL of a host, like https://auth.example.com/jwks.json",
     )
@@ -292,7 +292,7 @@ def unavailable(code: str, url: str, seen: str = "") -> KeysUnavailable:
     """The failure of one GET, by a code of CODES; `seen` is what came instead, shown escaped and cut."""
     came = f" ({shown(seen)})" if seen else ""
     hint = _HINTS.get(code, "open that URL from this machine; a set that is held stays in use meanwhile")
-    return KeysUnavailable(f"{_shown_url(url)}: {CODES[code]}{came}", code=code, hint=hint)
+    return KeysUnavailable(f"{shown_url(url)}: {CODES[code]}{came}", code=code, hint=hint)
 
 
 def shown(text: str) -> str:
@@ -301,7 +301,7 @@ def shown(text: str) -> str:
     return escaped if len(text) <= _SHOWN_CHARS else escaped + "..."
 
 
-def _shown_url(url: str) -> str:
+def shown_url(url: str) -> str:
     """A URL without its query, which may hold what others should not read."""
     bare, query, _ = url.partition("?")
     return shown(bare) + ("?..." if query else "")

@@ -43,6 +43,8 @@ CODES: Final[Mapping[str, str]] = {
 """Every refusal of this file, a line each; what is not strict JSON keeps the code of that."""
 
 HINT: Final = "do not trust this token; `jwturn inspect` explains every check of it"
+_PASTED: Final = "hand in the token alone: no `Bearer`, quotes, blanks or line end"
+_HINTS: Final = dict.fromkeys(("token_type", "token_base64", "token_segments"), _PASTED)
 
 _HEADER_CHARS_MAX: Final = (HEADER_BYTES_MAX * 4 + 2) // 3
 _DOT: Final = ord(".")
@@ -150,7 +152,7 @@ def media_type(typ: str) -> str:
 
 def refused(code: str, words: str = "") -> TokenRefused:
     """The refusal with this code, in the table's words unless others are given."""
-    return TokenRefused(words or CODES[code], code=code, hint=HINT)
+    return TokenRefused(words or CODES[code], code=code, hint=_HINTS.get(code, HINT))
 
 
 def _object_reader(what: str) -> Callable[[bytes], dict[str, Any]]:

@@ -48,17 +48,18 @@ class Rules(Struct, frozen=True, kw_only=True):
     """The longest lifetime as a number; computed, whatever is handed in."""
 
     def __post_init__(self) -> None:
-        for wrong, words in (
-            (not self.issuer, "the issuer is empty"),
-            (not _is_audience(self.audience), "audience must be a frozenset of names, or ANY said aloud"),
-            (self.leeway < timedelta(), "the leeway is negative"),
-            (self.token_ttl_max <= timedelta(), "token_ttl_max is not above zero"),
-            (not self.typ, "no typ is accepted"),
-            (not self.may_lack <= MAY_LACK, "only iss and aud may be lacking"),
-            (not ALGS.keys() >= (self.algorithms or set()), "algorithms has an unknown name"),
+        unknown = sorted((self.algorithms or frozenset()) - ALGS.keys())
+        for wrong, words, hint in (
+            (not self.issuer, "the issuer is empty", "give the iss of its tokens, to the last slash"),
+            (not _is_audience(self.audience), "no audience is named", "name one or several, or say ANY"),
+            (self.leeway < timedelta(), "the leeway is negative", "a minute is usual"),
+            (self.token_ttl_max <= timedelta(), "token_ttl_max is not above zero", "a day is the default"),
+            (not self.typ, "no typ is accepted", "name one, or leave it out"),
+            (not self.may_lack <= MAY_LACK, "only iss and aud may be lacking", "exp is never optional"),
+            (bool(unknown), f"algorithms has unknown names: {unknown}", f"one of {', '.join(ALGS)}"),
         ):
             if wrong:
-                raise BadInput(f"these rules were refused: {words}", code="rules_malformed", hint=words)
+                raise BadInput(f"these rules were refused: {words}", code="rules_malformed", hint=hint)
         typ = frozenset(name if name is None else media_type(name) for name in self.typ)
         force_setattr(self, "typ", typ)
         force_setattr(self, "leeway_seconds", self.leeway.total_seconds())

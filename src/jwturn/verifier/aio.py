@@ -6,10 +6,11 @@ from collections.abc import Generator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Final, Self, TypeVar, overload
 
 from jwturn.core.claims import Check
 from jwturn.core.errors import JwturnError
+from jwturn.core.jwks_answer import Answer, Get
 from jwturn.core.jwks_cache import Failed, Flight, Outcome
 from jwturn.ports.fetch import AsyncFetch
 from jwturn.verifier.fetch_async import HttpxFetch
@@ -17,12 +18,15 @@ from jwturn.verifier.held import renewed_in_children
 from jwturn.verifier.trust import FETCH_TIME_MAX, IssuerTrust, Order, broke, not_begun, shaped
 
 T = TypeVar("T")
+INLINE_BYTES_MAX: Final = 32 * 1024
+"""A set of this size is opened in a few milliseconds; one of 512 KiB may take seconds."""
 
 
 class AsyncVerifier(IssuerTrust):
     """Verifies the tokens of one issuer, from any number of tasks; `close` it, or use it in an `async with`.
 
-    It needs the extra `async`. A token whose key is known is judged without waiting for anything.
+    It needs the extra `async`; its arguments are those of `Verifier`. A token whose key is known is judged
+    without waiting for anything.
     """
 
     @overload
@@ -105,14 +109,16 @@ class AsyncVerifier(IssuerTrust):
         steps, left, port = self._keys.fetched(), self._keys.countdown(FETCH_TIME_MAX), self._port
         await asyncio.sleep(0)  # a loop that ends with the call that began this cancels it here, unconnected
         try:
-            get = next(steps)
-            while port is not None:
+            get: Get | Outcome = next(steps)
+            while port is not None and isinstance(get, Get):
                 try:
                     answer = await port.get(get, deadline=timedelta(seconds=left()))
                 except JwturnError as error:
                     get = steps.throw(error)
                 else:
-                    get = steps.send(answer)
+                    get = await _taken_in(steps, answer)
+            if not isinstance(get, Get):
+                return get
         except StopIteration as done:
             outcome: Outcome = done.value
             return outcome
@@ -134,6 +140,19 @@ class AsyncVerifier(IssuerTrust):
     def _land(self, flight: Flight, outcome: Outcome) -> None:
         self._keys.land(flight, outcome)
         self._waiters.wake(flight)
+
+
+async def _taken_in(steps: Generator[Get, Answer, Outcome], answer: Answer) -> Get | Outcome:
+    """What comes next, or how it ended. A body as large as no honest set is read beside the loop."""
+
+    def send() -> Get | Outcome:
+        try:
+            return steps.send(answer)
+        except StopIteration as done:  # which no thread may hand on
+            outcome: Outcome = done.value
+            return outcome
+
+    return await asyncio.to_thread(send) if len(answer.body) > INLINE_BYTES_MAX else send()
 
 
 class _Waiters:

@@ -3,7 +3,10 @@
 Importing this file loads neither urllib.request nor ssl: a verifier that is handed its set never needs them.
 """
 
+import os
+import threading
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from jwturn.core.errors import BadInput
@@ -25,11 +28,23 @@ class UrllibFetch:
 
     def get(self, get: Get, *, deadline: timedelta) -> Answer:
         """The answer (ports/fetch.py); `deadline` holds for all of it, the name's look-up too."""
-        from jwturn.verifier import wire
+        with _beginning():
+            from jwturn.verifier import wire
 
-        if self._tls is None:
-            self._tls = wire.system_tls()
+            if self._tls is None:
+                self._tls = wire.system_tls()
         return wire.ask(get, tls=self._tls, deadline=deadline)
+
+
+@cache
+def _beginning() -> "threading.RLock":
+    """Held while modules and authorities are loaded, and a fork waits for that.
+
+    Its child would have half a module for ever, or a lock of OpenSSL that nobody there lets go.
+    """
+    lock = threading.RLock()
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
 
 
 def checked(tls: "ssl.SSLContext | None") -> "ssl.SSLContext | None":

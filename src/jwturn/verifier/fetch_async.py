@@ -54,8 +54,9 @@ class HttpxFetch:
             raise self._told(get.url, error) from error
 
     async def _ask(self, get: Get) -> Answer:
+        secure = get.url.lower().startswith("https:")
         client = self._httpx.AsyncClient(
-            verify=self._tls, timeout=None, follow_redirects=False, trust_env=get.url.startswith("https:")
+            verify=self._tls, timeout=None, follow_redirects=False, trust_env=secure
         )
         lines: list[Any] = []
 

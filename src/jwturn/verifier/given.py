@@ -93,7 +93,7 @@ def seconds_now(now: Callable[[], object]) -> float:
     try:
         return seconds(given)
     except BadInput as error:
-        words = f"now= gave {ascii(given)[:40]}: {error.message}"
+        words = f"now gave no aware datetime: {error.message}"
         raise BadInput(words, code=error.code, hint="datetime.now(UTC) is aware") from error
 
 

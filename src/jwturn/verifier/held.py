@@ -17,9 +17,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jwturn.core import jwks_cache
-from jwturn.core.errors import JwturnError, KeysUnavailable, NotFound
+from jwturn.core.errors import BadInput, JwturnError, KeysUnavailable, NotFound
 from jwturn.core.jwk import ALARMS, CODES, SET_BYTES_MAX, RefusedKey
-from jwturn.core.jwks_answer import Answer, Fresh, Get
+from jwturn.core.jwks_answer import Answer, Fresh, Get, shown_url
 from jwturn.core.jwks_cache import Bounds, Cache, Failed, Flight, Loaded, Outcome, Unchanged, Verdict
 from jwturn.core.jwks_fetch import Source, fetching
 from jwturn.verifier.judge import Judge
@@ -59,6 +59,8 @@ class _Record(Struct, frozen=True):
     opened: Opened
 
 
+_TOLD_MAX: Final = 32
+"""How many refused keys of one set are logged: 512 KiB have room for 24,000."""
 _NO_RECORD: Final = _Record(b"", NOTHING)
 
 
@@ -141,7 +143,7 @@ class HeldKeys:
                 self._found_at = got.url
                 lifetime = None if got.set.lifetime is None else got.set.lifetime.total_seconds()
                 if isinstance(got.set, Fresh):
-                    return self._loaded(got.set.body, lifetime, got.set.etag)
+                    return self._loaded_from(got.url, got.set, lifetime)
                 return Unchanged(lifetime)
             if isinstance(self._origin, str):
                 return self._loaded(_read(self._origin), None, None)
@@ -157,8 +159,9 @@ class HeldKeys:
             self.cache = jwks_cache.absorb(self.cache, flight, outcome, self._elapsed(), jitter)
         if isinstance(outcome, Failed):
             self._tell_failure(outcome.cause)
-        else:
+        elif self._told:
             self._told = ""
+            _log().info("there are keys again: %s", self._found_at)
 
     def _tell_failure(self, cause: JwturnError) -> None:
         """Once for as long as the cause is the same."""
@@ -188,6 +191,13 @@ class HeldKeys:
             refused=() if held is None else held.record.opened.refused,
         )
 
+    def _loaded_from(self, url: str, fresh: Fresh, lifetime: float | None) -> Loaded:
+        try:
+            return self._loaded(fresh.body, lifetime, fresh.etag)
+        except BadInput as error:
+            words = f"{shown_url(url)}: {error.message}"
+            raise BadInput(words, code=error.code, hint=error.hint, **error.details) from error
+
     def _loaded(self, body: bytes, lifetime: float | None, etag: str | None) -> Loaded:
         digest, held = hashlib.sha256(body).digest(), self.cache.held
         before: _Record = _NO_RECORD if held is None else held.record
@@ -210,13 +220,15 @@ def _log() -> "logging.Logger":
 
 
 def _tell(refused: Iterable[RefusedKey], *, but: Collection[RefusedKey] = ()) -> None:
-    """Each key that is not used, unless it was named before."""
+    """Each key that is not used, unless it was named before; the alarms first, for the rest their number."""
     named = {(ascii(one.kid), one.code) for one in but}
-    for one in refused:
-        if (ascii(one.kid), one.code) not in named:
-            tell = _log().error if one.alarm else _log().info
-            words = CODES.get(one.code, "it is weak or malformed")
-            tell("key %.80a of the set is refused: %s (%s)", one.kid, words, one.code)
+    new = [one for one in refused if (ascii(one.kid), one.code) not in named]
+    for one in sorted(new, key=lambda one: not one.alarm)[:_TOLD_MAX]:
+        tell = _log().error if one.alarm else _log().info
+        words = CODES.get(one.code, "it is weak or malformed")
+        tell("key %.80a of the set is refused: %s (%s)", one.kid, words, one.code)
+    if len(new) > _TOLD_MAX:
+        _log().warning("%d more keys of the set are refused", len(new) - _TOLD_MAX)
 
 
 def _read(path: str) -> bytes:

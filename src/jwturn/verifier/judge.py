@@ -27,6 +27,8 @@ MEMO_TOKENS: Final = 1024
 """How many tokens are remembered before the older half is forgotten: at most twice as many are held."""
 MEMO_CHARS_MAX: Final = 4096
 """Longer tokens are judged afresh every time, so that the memo stays below 16 MiB."""
+COPIED_MAX: Final = 32
+"""Claims of more members are remembered as text: as a dict they take five times the room."""
 ONCE_MAX: Final = 4096
 """Of how many tokens it is known that they passed once: most come only once, and should cost no more."""
 PLANS_MAX: Final = 256
@@ -161,7 +163,7 @@ class Judge:
 
 def _copies(claims: dict[str, Any], data: bytes) -> Callable[[], dict[str, Any]]:
     """Gives the claims again, nothing of them shared: whoever gets them may change them."""
-    if any(type(value) in {dict, list} for value in claims.values()):
+    if len(claims) > COPIED_MAX or any(type(value) in {dict, list} for value in claims.values()):
         return partial(_decode, data)
     return claims.copy().copy
 

@@ -89,7 +89,7 @@ def _hmac(alg: object) -> Hmac:
 
 
 def _aware(until: object) -> datetime:
-    if isinstance(until, datetime) and until.tzinfo is not None:
+    if isinstance(until, datetime) and until.utcoffset() is not None:
         return until
     words = "has no zone" if isinstance(until, datetime) else f"is {type(until).__name__}"
     hint = "hand in an aware datetime: datetime(2027, 3, 1, tzinfo=UTC)"

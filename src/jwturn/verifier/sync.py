@@ -25,6 +25,25 @@ class Verifier(IssuerTrust):
     """Verifies the tokens of one issuer, from any number of threads; `close` it, or use it in a `with`.
 
     A token whose key is known is judged without a lock and never waits for a fetch.
+
+    - `issuer`: `iss` must equal it. Its keys are found by discovery, unless `jwks_url` names where they
+      are, or `jwks` gives them: a set as a dict or bytes, for ever, or the path of a file, which is read
+      again.
+    - `audience`: one name or several, or `ANY`.
+    - `algorithms`: None for those of the keys in the set; one or several narrow them.
+    - `typ`: None for JWT, at+jwt or absent; one or several: exactly those, and absent is refused.
+    - `leeway` on exp, iat and nbf; `token_ttl_max`, the longest life of a token.
+    - `keys_ttl_max`: the longest use of a set that could be renewed; `stale_max`: how long beyond that
+      while the issuer cannot be reached.
+    - `now`: a callable that gives an aware datetime, in place of this machine's time of day.
+    - `memo`: remember tokens that passed, and judge them by the clock alone when they come again.
+    - `kid_when_absent`: the kid of the one key for tokens that have none; `legacy`: a secret with an end.
+      Both are for migrations, and warn.
+    - `tls`: an `ssl.SSLContext` in place of the default one; `loopback_http`: allow http to this machine.
+    - `fetch`, `clock`: other ports, for tests and simulations.
+
+    Raises BadInput for rules that accept nothing safely, a URL not to be fetched, or no usable key; NotFound
+    for a file that is not there, KeysUnavailable for one that cannot be read.
     """
 
     @overload
@@ -36,9 +55,9 @@ class Verifier(IssuerTrust):
     def verify(self, token: str | bytes, *, at: datetime | None = None, type: Any = None) -> Any:  # noqa: A002  # what msgspec calls it
         """The claims of a token that passes every check (RFC 8725): a new dict, or a `type` made of them.
 
-        `at`, an aware datetime, has the time claims judged as of then, afresh. `type` is a msgspec Struct or
-        a dataclass. Raises TokenRefused, whose code says which check failed, or KeysUnavailable where the
-        token could not be judged.
+        `at`, an aware datetime, has the time claims judged as of then, afresh. `type` is a msgspec Struct, a
+        dataclass or a TypedDict. Raises TokenRefused, whose code says which check failed, or KeysUnavailable
+        where the token could not be judged.
         """
         claims = self._at_once(token) if at is None else None
         if claims is None:

@@ -81,27 +81,7 @@ class IssuerTrust:
         fetch: Any = None,
         clock: Clock | None = None,
     ) -> None:
-        """The rules of one issuer, and where its keys are; nothing is fetched yet.
-
-        - `issuer`: `iss` must equal it. Its keys are found by discovery, unless `jwks_url` names where they
-          are, or `jwks` gives them: a set as a dict or bytes, for ever, or the path of a file, which is read
-          again.
-        - `audience`: one name or several, or `ANY`.
-        - `algorithms`: None for those of the keys in the set; one or several narrow them.
-        - `typ`: None for JWT, at+jwt or absent; one or several: exactly those, and absent is refused.
-        - `leeway` on exp, iat and nbf; `token_ttl_max`, the longest life of a token.
-        - `keys_ttl_max`: the longest use of a set that could be renewed; `stale_max`: how long beyond that
-          while the issuer cannot be reached.
-        - `now`: a callable that gives an aware datetime, in place of this machine's time of day.
-        - `memo`: remember tokens that passed, and judge them by the clock alone when they come again.
-        - `kid_when_absent`: the kid of the one key for tokens that have none; `legacy`: a secret with an end.
-          Both are for migrations, and warn.
-        - `tls`: an `ssl.SSLContext` in place of the default one; `loopback_http`: allow http to this machine.
-        - `fetch`, `clock`: other ports, for tests and simulations.
-
-        Raises BadInput for rules that accept nothing safely, a URL not to be fetched, or no usable key;
-        NotFound for a file that is not there, KeysUnavailable for one that cannot be read.
-        """
+        """Raises BadInput for what cannot be used; of a file also NotFound and KeysUnavailable."""
         check_kinds(issuer=issuer, jwks_url=jwks_url, now=now, tls=tls, leeway=leeway)
         check_kinds(token_ttl_max=token_ttl_max, keys_ttl_max=keys_ttl_max, stale_max=stale_max)
         check_kinds(memo=memo, loopback_http=loopback_http)
@@ -113,9 +93,10 @@ class IssuerTrust:
             **narrowed(algorithms=algorithms, typ=typ, kid_when_absent=kid_when_absent),
         )
         wall, elapsed = in_seconds(clock)
+        if now is None and clock is not None:
+            now = clock.now  # it may be naive, and then no time of anywhere
         self._wall = wall if now is None else partial(seconds_now, now)
-        self._elapsed = elapsed
-        self._rules, self._tls, self._fetch = rules, tls, fetch
+        self._elapsed, self._rules, self._tls, self._fetch = elapsed, rules, tls, fetch
         judge = partial(_judge, rules, beside(rules, legacy), memo=memo)
         self._keyless = judge(NOTHING)
         self._keys = HeldKeys(
@@ -230,7 +211,7 @@ def shaped(claims: dict[str, Any], shape: type[T]) -> T:
             raise _no_shape(shape) from error
         refused = refusal("claims_shape")
         raise TokenRefused(f"{refused.message}: {error}", code=refused.code, hint=refused.hint) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NameError) as error:  # NameError: an annotation that names nothing
         raise _no_shape(shape) from error
 
 

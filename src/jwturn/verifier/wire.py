@@ -5,6 +5,7 @@ http.client reads headers and interim answers as long as they come. Here every r
 the deadline, and counted. Loaded when the first set is fetched.
 """
 
+import encodings.idna  # noqa: F401  # or the first look-up of a name imports it, maybe beside a fork
 import http.client
 import io
 import queue
@@ -70,7 +71,7 @@ def _counting_down(deadline: timedelta) -> _Left:
 
 def _opened(get: Get, tls: ssl.SSLContext, left: _Left) -> "_Response":
     """The response, its headers read; no redirect is followed, no status is an error."""
-    proxies: dict[str, str] | None = None if get.url.startswith("https:") else {}
+    proxies: dict[str, str] | None = None if get.url.lower().startswith("https:") else {}
     opener = urllib.request.OpenerDirector()
     opener.addheaders = []
     opener.add_handler(urllib.request.ProxyHandler(proxies))
