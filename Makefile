@@ -9,7 +9,7 @@ FUZZ_STAMP := .venv-fuzz/.installed
 LOCK_FLAGS := --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--strip-extras --all-extras --allow-unsafe
 
-.PHONY: help run test check demo bench clients fuzz lock clean .venv
+.PHONY: help run test check demo bench clients fuzz soak fault-tools lock clean .venv
 
 help:  ## list the targets
 	@grep -hE '^[.a-z]+:.*##' Makefile | sed -E 's/^([.a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -33,7 +33,7 @@ $(STAMP): requirements.lock pyproject.toml
 run: $(STAMP)  ## start the signing service on 127.0.0.1:8470, state in .jwturn
 	@exec $(BIN)/jwturn serve --init
 
-test: check  ## check, then every test
+test: check fault-tools  ## check, then every test
 	$(BIN)/pytest -n 2 --ignore=tests/tidy
 
 check: $(STAMP)  ## ruff, mypy, import-linter, tests/tidy
@@ -67,6 +67,16 @@ $(FUZZ_STAMP): fuzz/requirements.lock pyproject.toml
 	@.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r fuzz/requirements.lock
 	@.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+soak: $(STAMP) fault-tools  ## cut commands short at every system call (FOR=600: as many as fit into that time)
+	@$(BIN)/python -m tests.faults.soak $(if $(FOR),--seconds $(FOR)) $(if $(SEED),--seed $(SEED))
+
+fault-tools:
+	@have() { command -v strace && ls /usr/lib/*/faketime/libfaketimeMT.so.1; }; have >/dev/null 2>&1 || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get install -y -qq strace libfaketime || \
+		{ apt-get update -qq && apt-get install -y -qq strace libfaketime; }; } >/dev/null 2>&1; \
+		have >/dev/null 2>&1; } || \
+		echo "note: some tests of tests/faults are skipped: apt-get install strace libfaketime"
 
 lock: $(STAMP)  ## pin the newest versions that pyproject.toml allows
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(LOCK_FLAGS) --upgrade -o requirements.lock pyproject.toml

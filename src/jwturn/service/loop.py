@@ -123,9 +123,9 @@ class Loop:
 
     def tick(self) -> None:
         """Adds what passed since this node's last tick to the seen time."""
-        boottime = self._clock.boottime()
-        seen = self._store.tick(boottime=boottime, before=self._sighting)
-        self._sighting = Sighting(seen.total, boottime)
+        seen = self._store.tick(boottime=self._clock.boottime(), before=self._sighting)
+        # From after the reply: by a boottime from before it, a slow one would let the next tick add too much.
+        self._sighting = Sighting(seen.total, self._clock.boottime())
 
     def _turn(self) -> None:
         errors: list[Exception] = []
