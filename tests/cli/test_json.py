@@ -36,8 +36,9 @@ MEMBERS = {
     ("sign", "--claim", "sub=a"): {"token", "kid", "expires"},
     ("verify", "token"): {"valid", "claims"},
     ("inspect", "token"): {
-        "valid", "verdict", "code", "why", "hint", "checks", "key", "header", "never_read", "claims",
-    },  # fmt: skip
+        *("valid", "verdict", "code", "why", "hint", "checks", "key"),
+        *("header", "never_read", "claims"),
+    },
     ("import", "-", "--alg", "RS256"): {"error"},
     ("export", "--format", "jwk"): None,
     ("token", "new", "a"): {"name", "role", "rings", "expires", "token"},
